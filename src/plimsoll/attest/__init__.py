@@ -1,0 +1,1 @@
+"""Statements in and out: keys, envelopes, statements, verification."""

@@ -1,0 +1,1 @@
+"""Data contracts: read ODCS, compile rules, check a record."""

@@ -1,0 +1,1 @@
+"""Around every decision: admit, call, tier, record, answer."""

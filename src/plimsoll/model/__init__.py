@@ -1,0 +1,1 @@
+"""Vocabulary: frozen records that cross a boundary."""

@@ -1,0 +1,130 @@
+"""One passage through the guard: what the caller gets, and what the ledger keeps."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+
+
+class Tier(enum.StrEnum):
+    """How much of a decision is left to the AI."""
+
+    AUTOMATIC = "automatic"
+    REVIEWED = "reviewed"
+    HUMAN_ONLY = "human-only"
+
+
+class Disposition(enum.StrEnum):
+    """How a decision ended. Offered is the sum of these, always."""
+
+    ANSWERED = "answered"
+    HELD = "held"
+    QUARANTINED = "quarantined"
+    REFUSED = "refused"
+    SHED = "shed"
+    FAILED = "failed"
+
+
+class Fault(enum.StrEnum):
+    """How a record breaks its contract; told apart so that a group can be mended at once."""
+
+    UNPARSEABLE = "unparseable"
+    WRONG_TYPE = "wrong-type"
+    MISSING = "missing"
+    RULE_BROKEN = "rule-broken"
+    UNKNOWN_FIELD = "unknown-field"
+    TOO_LARGE = "too-large"
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which a record breaks its contract.
+
+    ``found`` never holds the value of a field that the contract classifies.
+    """
+
+    fault: Fault
+    path: str  # JSON Pointer into the record; "" is the record itself
+    rule: str  # the rule's name: "required", "enum", "maximum"…
+    expected: str
+    found: str
+
+
+class Verdict(enum.StrEnum):
+    """What the contract said of a record."""
+
+    VALID = "valid"
+    COERCED = "coerced"
+    BROKEN = "broken"
+    NONE = "none"  # no contract is declared for it
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a target may return in place of a bare output.
+
+    Args:
+        output: the answer; anything JSON has a form for.
+        confidence: in [0, 1], as the model reports it, before calibration; None: it reports none.
+        sources: where the answer comes from, as the target says.
+        reasons: what moved it, as the target says.
+        usage: tokens, money or other counts by name.
+    """
+
+    output: Any
+    confidence: float | None = None
+    sources: tuple[Any, ...] = ()
+    reasons: tuple[str, ...] = ()
+    usage: dict[str, float] = {}
+
+    def __post_init__(self) -> None:
+        if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
+            raise ValueError(f"confidence is {self.confidence}, it must be in [0, 1]")
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller of the guard gets."""
+
+    disposition: Disposition
+    record: str  # the decision's id in the ledger
+    release: str
+    output: Any = None  # None unless answered
+    via: str = "live"
+    confidence: float | None = None
+    sources: tuple[Any, ...] = ()
+    reasons: tuple[str, ...] = ()
+    why: str = ""  # why it was not answered: "confidence", "human-only", "deadline"…
+    next: str = ""  # when not answered: what happens now and who has it
+    broken: tuple[Reason, ...] = ()  # when quarantined: every reason
+    replayed: bool = False  # True: an earlier answer under the same idempotency key
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of a decision's ledger entry. Type, tier, called and disposition stand in the entry's header."""
+
+    release: str
+    disposition: Disposition
+    via: str = "live"
+    why: str = ""
+    source: str = ""  # which source the input came from
+    contract: str = ""  # id and digest of the input contract
+    verdict: Verdict = Verdict.NONE
+    coerced: tuple[str, ...] = ()  # JSON Pointers of fields mended by a declared rule
+    broken: tuple[Reason, ...] = ()
+    input: msgspec.Raw | None = None  # exact JSON
+    raw: str = ""  # base64 of input that is not JSON
+    output: msgspec.Raw | None = None
+    output_verdict: Verdict = Verdict.NONE
+    output_broken: tuple[Reason, ...] = ()
+    confidence: float | None = None
+    review_below: float | None = None  # the confidence this decision was held against
+    sources: tuple[Any, ...] = ()
+    reasons: tuple[str, ...] = ()
+    usage: dict[str, float] = {}
+    error: str = ""  # type and message of what the target raised
+    accountable: str = ""
+    guard_us: float = 0.0  # microseconds in the guard, without the target and the disk
+    target_us: float = 0.0  # microseconds in the target
+    durability: str = "before-answer"
+    key: str = ""  # idempotency key
+    replay_of: str = ""  # the quarantined record this one replays

@@ -1,0 +1,243 @@
+"""The metric catalogue: what can be measured, and what each figure means.
+
+A condition of a threshold may only name a metric of this catalogue. Its readiness dimension, its unit, its direction
+and what counts as evidence for it are fixed here and cannot be chosen in a manifest.
+"""
+
+from __future__ import annotations
+
+import enum
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from plimsoll.model.quantity import UnitKind
+
+
+class Dimension(enum.StrEnum):
+    """The four readiness dimensions; a threshold needs a condition in each."""
+
+    TECHNICAL = "technical"
+    DATA = "data"
+    ORGANISATIONAL = "organisational"
+    GOVERNANCE = "governance"
+
+
+class Kind(enum.StrEnum):
+    """What a metric is, and so which bound is counted against it."""
+
+    PROPORTION = "proportion"  # exact Clopper-Pearson bound
+    QUANTILE = "quantile"  # order-statistic bound, the worst of at least three independent windows
+    BOUNDED_MEAN = "bounded-mean"  # declared range, betting bound
+    MAXIMUM = "maximum"  # the worst of at least three repeats
+    CENSUS = "census"  # every case was looked at: exact, and the only kind that may use "="
+
+
+class Better(enum.StrEnum):
+    """The direction in which a metric improves."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the catalogue."""
+
+    name: str
+    unit: UnitKind
+    dimension: Dimension
+    better: Better
+    kind: Kind
+    meaning: str  # one plain sentence
+    denominator: str  # of what; what counts and what does not
+    assessment: str  # which assessment measures it
+    measurable: bool = True  # False: in the catalogue, but this version has no assessment for it yet
+    quantile: float | None = None  # for Kind.QUANTILE
+
+
+def _catalogue(*metrics: Metric) -> MappingProxyType[str, Metric]:
+    return MappingProxyType({m.name: m for m in metrics})
+
+
+METRICS: Final = _catalogue(
+    Metric(
+        name="stability.load",
+        unit=UnitKind.MULTIPLE,
+        dimension=Dimension.TECHNICAL,
+        better=Better.HIGHER,
+        kind=Kind.MAXIMUM,
+        meaning="The highest multiple of the declared peak that was held.",
+        denominator="held: nothing shed, the other stability conditions met at that stage, and a healthy driver; "
+        "worst of at least three windows",
+        assessment="stability",
+    ),
+    Metric(
+        name="stability.latency_p50",
+        unit=UnitKind.DURATION,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.QUANTILE,
+        quantile=0.5,
+        meaning="Half of the calls at the highest stage were answered within this time.",
+        denominator="all calls that were not shed, timed from when they were due",
+        assessment="stability",
+    ),
+    Metric(
+        name="stability.latency_p99",
+        unit=UnitKind.DURATION,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.QUANTILE,
+        quantile=0.99,
+        meaning="99 of 100 calls at the highest stage were answered within this time.",
+        denominator="all calls that were not shed, timed from when they were due",
+        assessment="stability",
+    ),
+    Metric(
+        name="stability.error_rate",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.PROPORTION,
+        meaning="The share of calls at the highest stage that failed, were shed, or came too late.",
+        denominator="(failed + shed + late) / offered",
+        assessment="stability",
+    ),
+    Metric(
+        name="stability.shed_rate",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.PROPORTION,
+        meaning="The share of calls at the highest stage that were turned away for want of room.",
+        denominator="shed / offered",
+        assessment="stability",
+    ),
+    Metric(
+        name="stability.degradation",
+        unit=UnitKind.MULTIPLE,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.MAXIMUM,
+        meaning="How many times slower the 99th percentile is at the highest stage than at the declared peak.",
+        denominator="p99 at the highest stage / p99 at 1x, the worst pair of at least three windows",
+        assessment="stability",
+    ),
+    Metric(
+        name="stability.recovery_time",
+        unit=UnitKind.DURATION,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.MAXIMUM,
+        meaning="The time from the removal of a fault to behaviour as before it.",
+        denominator="worst of at least three repeats of each injected fault",
+        assessment="stability",
+        measurable=False,
+    ),
+    Metric(
+        name="stability.signal_recall",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.TECHNICAL,
+        better=Better.HIGHER,
+        kind=Kind.PROPORTION,
+        meaning="The share of injected faults for which the right alert fired and named the right cause.",
+        denominator="injected faults",
+        assessment="stability",
+        measurable=False,
+    ),
+    Metric(
+        name="evaluation.accuracy",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.TECHNICAL,
+        better=Better.HIGHER,
+        kind=Kind.PROPORTION,
+        meaning="The share of answered decisions that were right.",
+        denominator="answered decisions of the golden set; held ones are counted by evaluation.answered_share",
+        assessment="evaluation",
+    ),
+    Metric(
+        name="evaluation.answered_share",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.TECHNICAL,
+        better=Better.HIGHER,
+        kind=Kind.PROPORTION,
+        meaning="The share of cases that the system answered without a person.",
+        denominator="cases of the golden set",
+        assessment="evaluation",
+    ),
+    Metric(
+        name="rollout.drilled",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.TECHNICAL,
+        better=Better.HIGHER,
+        kind=Kind.CENSUS,
+        meaning="The rollback of this release was practised under traffic and restored the former behaviour.",
+        denominator="rollback drills asked for",
+        assessment="rollback drill",
+        measurable=False,
+    ),
+    Metric(
+        name="contracts.valid_rate",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.DATA,
+        better=Better.HIGHER,
+        kind=Kind.PROPORTION,
+        meaning="The share of records of the feed that kept their contract.",
+        denominator="records offered by all sources; records mended by a declared coercion count as valid",
+        assessment="contracts",
+    ),
+    Metric(
+        name="contracts.lost_records",
+        unit=UnitKind.COUNT,
+        dimension=Dimension.DATA,
+        better=Better.LOWER,
+        kind=Kind.CENSUS,
+        meaning="Records that were offered and cannot be found again in the ledger.",
+        denominator="every record offered is looked up",
+        assessment="contracts",
+    ),
+    Metric(
+        name="organisation.accepted",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.ORGANISATIONAL,
+        better=Better.HIGHER,
+        kind=Kind.CENSUS,
+        meaning="The share of named owners and operators who accepted this release with their own key.",
+        denominator="every person or team named as business, technical, operations owner, leader or operator",
+        assessment="organisation",
+    ),
+    Metric(
+        name="handoff.passed",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.ORGANISATIONAL,
+        better=Better.HIGHER,
+        kind=Kind.PROPORTION,
+        meaning="The share of handoff drills in which people who did not build the system found and mended the fault.",
+        denominator="drills taken",
+        assessment="handoff",
+        measurable=False,
+    ),
+    Metric(
+        name="review.catch_rate",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.ORGANISATIONAL,
+        better=Better.HIGHER,
+        kind=Kind.PROPORTION,
+        meaning="The share of seeded wrong answers that the reviewers caught.",
+        denominator="seeded wrong answers shown",
+        assessment="review",
+        measurable=False,
+    ),
+    Metric(
+        name="accountability.complete",
+        unit=UnitKind.RATIO,
+        dimension=Dimension.GOVERNANCE,
+        better=Better.HIGHER,
+        kind=Kind.CENSUS,
+        meaning="Every decision type has its entry in the accountability map, and sampled decisions can be "
+        "reconstructed from the ledger alone.",
+        denominator="decision types in the map + decisions sampled",
+        assessment="accountability",
+    ),
+)

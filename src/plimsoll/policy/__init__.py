@@ -1,0 +1,1 @@
+"""What may be decided by whom, and what the guards obey now: functions of values."""

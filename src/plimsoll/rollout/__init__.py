@@ -1,0 +1,1 @@
+"""Releases: what is shipped, and its digest."""

@@ -1,0 +1,1 @@
+"""Bounds, one method a file, under its paper's name."""

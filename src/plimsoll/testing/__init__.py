@@ -1,0 +1,1 @@
+"""Shipped to users: conformance suites, simulated parts, clock and faults."""
