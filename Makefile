@@ -13,6 +13,7 @@ demo: setup ## the whole story on real data, in about a minute
 	@$(BIN)/plimsoll demo
 
 test: setup ## the default test suite
+	@scripts/system-packages.sh
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup ## format, lint, types, layers

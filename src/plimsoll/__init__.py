@@ -1,1 +1,33 @@
-"""Plimsoll: the load line for AI systems."""
+"""Plimsoll: the load line for AI systems.
+
+>>> from plimsoll import Guard, Result  # doctest: +SKIP
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plimsoll.assembly.guard import Guard
+    from plimsoll.errors import PlimsollError
+    from plimsoll.model.decision import Answer, Disposition, Result
+
+__all__ = ["Answer", "Disposition", "Guard", "PlimsollError", "Result"]
+
+_WHERE = {
+    "Answer": "plimsoll.model.decision",
+    "Disposition": "plimsoll.model.decision",
+    "Guard": "plimsoll.assembly.guard",
+    "PlimsollError": "plimsoll.errors",
+    "Result": "plimsoll.model.decision",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'plimsoll' has no attribute '{name}'")
+    import importlib  # noqa: PLC0415 - only when a name is asked for
+
+    return getattr(importlib.import_module(_WHERE[name]), name)

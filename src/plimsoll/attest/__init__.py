@@ -1,1 +1,56 @@
-"""Statements in and out: keys, envelopes, statements, verification."""
+"""Statements in and out: keys, envelopes, statements, trust, verification.
+
+A deploy step needs ``attest``, ``model`` and ``errors`` alone.
+"""
+
+from plimsoll.attest.acceptance import ACCEPTANCE, Acceptance, check_acceptance, sign_acceptance
+from plimsoll.attest.dsse import Opened, open_envelope, pae, read_envelope, sign_envelope
+from plimsoll.attest.keys import (
+    PrivateKey,
+    PublicKey,
+    generate,
+    load_private,
+    load_public,
+    read_private,
+    save_private,
+    save_public,
+    short,
+)
+from plimsoll.attest.line import THRESHOLD, SignedLine, check_threshold, sign_threshold
+from plimsoll.attest.statements import make_attestation, valid_until
+from plimsoll.attest.trust import Role, Trust, TrustedKey, read_trust, trust_entry
+from plimsoll.attest.verify import Verified, verify_attestation
+
+__all__ = [
+    "ACCEPTANCE",
+    "THRESHOLD",
+    "Acceptance",
+    "Opened",
+    "PrivateKey",
+    "PublicKey",
+    "Role",
+    "SignedLine",
+    "Trust",
+    "TrustedKey",
+    "Verified",
+    "check_acceptance",
+    "check_threshold",
+    "generate",
+    "load_private",
+    "load_public",
+    "make_attestation",
+    "open_envelope",
+    "pae",
+    "read_envelope",
+    "read_private",
+    "read_trust",
+    "save_private",
+    "save_public",
+    "short",
+    "sign_acceptance",
+    "sign_envelope",
+    "sign_threshold",
+    "trust_entry",
+    "valid_until",
+    "verify_attestation",
+]

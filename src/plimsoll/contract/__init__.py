@@ -1,1 +1,22 @@
 """Data contracts: read ODCS, compile rules, check a record."""
+
+from __future__ import annotations
+
+from plimsoll.contract.check import Checked, Checker, compile_contract
+from plimsoll.contract.infer import infer_contract
+from plimsoll.contract.parse import Parsed, parse_record
+from plimsoll.contract.read import read_contract, read_contract_bytes
+from plimsoll.contract.rules import Contract, Unenforced
+
+__all__ = [
+    "Checked",
+    "Checker",
+    "Contract",
+    "Parsed",
+    "Unenforced",
+    "compile_contract",
+    "infer_contract",
+    "parse_record",
+    "read_contract",
+    "read_contract_bytes",
+]

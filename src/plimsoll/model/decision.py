@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import enum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+NO_JSON: Final = msgspec.Raw()  # msgspec has no optional raw JSON; this one is left out when a record is written
 
 
 class Tier(enum.StrEnum):
@@ -111,9 +114,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     verdict: Verdict = Verdict.NONE
     coerced: tuple[str, ...] = ()  # JSON Pointers of fields mended by a declared rule
     broken: tuple[Reason, ...] = ()
-    input: msgspec.Raw | None = None  # exact JSON
+    input: msgspec.Raw = NO_JSON  # exact JSON; see `input_json`
     raw: str = ""  # base64 of input that is not JSON
-    output: msgspec.Raw | None = None
+    output: msgspec.Raw = NO_JSON  # exact JSON; see `output_json`
     output_verdict: Verdict = Verdict.NONE
     output_broken: tuple[Reason, ...] = ()
     confidence: float | None = None
@@ -128,3 +131,20 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     durability: str = "before-answer"
     key: str = ""  # idempotency key
     replay_of: str = ""  # the quarantined record this one replays
+    run: str = ""  # the assessment it was taken for; empty in earnest
+    rehearsal: bool = False  # sent by a load test, over and over: nobody has to mend what it quarantines
+
+    @property
+    def input_json(self) -> bytes | None:
+        """The input, exactly as it came; None when it was no JSON."""
+        return bytes(self.input) or None
+
+    @property
+    def output_json(self) -> bytes | None:
+        """What the target answered; None when it gave nothing that has a JSON form."""
+        return bytes(self.output) or None
+
+    @property
+    def raw_bytes(self) -> bytes:
+        """Input that is not JSON, as it came."""
+        return base64.b64decode(self.raw)

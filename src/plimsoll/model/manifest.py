@@ -1,20 +1,37 @@
 """What one ``plimsoll.yaml`` declares, as frozen values.
 
-The fields here are the keys of the file; the JSON Schema is generated from these types. Rules that need more than one
-field (a threshold over four dimensions, no automatic tier for consequential work) are in ``manifest_rules``; reading
-the YAML with its lines and columns is in ``manifest_reader``.
+The fields here are the keys of the file: reader, messages and JSON Schema are made from these types and what is written
+beside them. Rules that need more than one field (a threshold over four dimensions, no automatic tier for consequential
+work) are in ``manifest_rules``; reading the YAML with its lines and columns is in ``manifest_reader``.
 """
 
 from __future__ import annotations
 
 import enum
+from typing import Annotated, Final
 
 import msgspec
 
+from plimsoll.model.asked import (
+    Asked,
+    Contact,
+    Duration,
+    File,
+    KnownContact,
+    Name,
+    Period,
+    Rate,
+    Reference,
+    Says,
+    Sentence,
+    Share,
+    Slug,
+)
 from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Tier
-from plimsoll.model.quantity import Quantity
 from plimsoll.model.threshold import Threshold
+
+FORMAT: Final = 1  # the version of this format, as the key `plimsoll` says it
 
 
 class Consequence(enum.StrEnum):
@@ -29,7 +46,7 @@ class Consequence(enum.StrEnum):
 
 
 class Classification(enum.StrEnum):
-    """How closely data must be kept. From ``personal`` on, payloads are encrypted in the ledger."""
+    """How closely data must be kept. From ``confidential`` on, payloads are encrypted in the ledger."""
 
     PUBLIC = "public"
     INTERNAL = "internal"
@@ -51,126 +68,153 @@ class FallbackStep(enum.StrEnum):
     HOLD = "hold"
 
 
-class _Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all that is read from the manifest."""
+class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all groups of keys that are read from the manifest."""
 
 
-class Party(_Declared, frozen=True, kw_only=True):
+class Party(Declared, frozen=True, kw_only=True):
     """A person or a team that can be named and reached."""
 
-    name: str
-    contact: str
-    members: tuple[str, ...] = ()  # contacts of the people in a team
+    name: Annotated[Name, Says("who it is, as people call them")]
+    contact: Annotated[Contact, Says("where they are reached: an address, a number, a channel")]
+    members: Annotated[tuple[Contact, ...], Says("contacts of the people in a team")] = ()
 
 
-class Owners(_Declared, frozen=True, kw_only=True):
+class Owners(Declared, frozen=True, kw_only=True):
     """Who stands for the system."""
 
-    business: Party
-    technical: Party
-    operations: Party
-    leader: Party  # answers for the outcome
-    single: str  # contact; holds both the pilot and the production decision
+    business: Annotated[Party, Says("answers for what the system is for")]
+    technical: Annotated[Party, Says("answers for how it works and its upkeep")]
+    operations: Annotated[Party, Says("keeps it alive in production")]
+    leader: Annotated[Party, Says("answers for the outcome, and sets the threshold")]
+    single: Annotated[KnownContact, Says("the one contact who holds both the pilot and the production decision")]
 
 
-class May(_Declared, frozen=True, kw_only=True):
-    """Who may step in; contacts."""
+class May(Declared, frozen=True, kw_only=True):
+    """Who may step in."""
 
-    override: tuple[str, ...] = ()
-    retrain: tuple[str, ...] = ()
-    decommission: tuple[str, ...] = ()
+    override: Annotated[tuple[KnownContact, ...], Says("who may override a decision, or stop the system")] = ()
+    retrain: Annotated[tuple[KnownContact, ...], Says("who may retrain or change the model")] = ()
+    decommission: Annotated[tuple[KnownContact, ...], Says("who may take the system out of service")] = ()
 
 
-class Target(_Declared, frozen=True, kw_only=True):
+class Target(Declared, frozen=True, kw_only=True):
     """The thing that answers, and how it is called."""
 
-    python: str  # "package.module:callable"
-    path: tuple[str, ...] = ()  # folders to import from, relative to the manifest; its own folder is always one
-    artifacts: tuple[str, ...] = ()  # files the target reads, relative to the manifest: weights, prompts, tables
-    deadline: Quantity | None = None  # what the caller waits at most; None: as long as the target takes
-    concurrency: int = 16  # calls that may be inside a synchronous target at once
-    fallback: tuple[FallbackStep, ...] = ()  # when the target fails or is late
+    python: Annotated[Reference, Says("the Python callable that answers, as package.module:callable")]
+    path: Annotated[
+        tuple[File, ...], Says("folders to import from, relative to the manifest; its own folder is always one")
+    ] = ()
+    artifacts: Annotated[
+        tuple[File, ...], Says("files the target reads, relative to the manifest: weights, prompts, tables")
+    ] = ()
+    deadline: Annotated[
+        Duration | None, Says("what the caller waits at most; without it, as long as the target takes")
+    ] = None
+    concurrency: Annotated[
+        int, Asked(least=1, most=1024), Says("calls that may be inside a synchronous target at once")
+    ] = 16
+    fallback: Annotated[tuple[FallbackStep, ...], Says("what happens when the target fails or is late, in order")] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.concurrency <= 1024:
             raise ValueError(f"concurrency is {self.concurrency}; it must be from 1 to 1024")
 
 
-class DecisionType(_Declared, frozen=True, kw_only=True):
+class DecisionType(Declared, frozen=True, kw_only=True):
     """One named kind of decision, and who answers for it."""
 
-    tier: Tier
-    accountable: str  # contact
-    consequence: Consequence = Consequence.OPERATIONAL
-    recoverable: bool = False
-    review_below: Quantity | None = None  # confidence in %; below it a reviewed answer is held; None: all are held
-    escalation: tuple[str, ...] = ()  # contacts, in order
-    appeal: str = ""  # contact for the person affected
-    review_of_this_entry: Quantity | None = None  # "every 90 days"
+    tier: Annotated[
+        Tier, Says("automatic: the AI decides alone; reviewed: a person releases it; human-only: the AI is never asked")
+    ]
+    accountable: Annotated[KnownContact, Says("who answers for decisions of this type")]
+    consequence: Annotated[Consequence, Says("what a wrong decision touches")] = Consequence.OPERATIONAL
+    recoverable: Annotated[bool, Says("whether a wrong decision can be taken back without harm")] = False
+    review_below: Annotated[
+        Share | None, Says("confidence below which a reviewed answer is held for a person; without it, all are held")
+    ] = None
+    escalation: Annotated[tuple[KnownContact, ...], Says("who is asked next when it is challenged, in order")] = ()
+    appeal: Annotated[Contact, Says("where a person affected can challenge a decision; any address")] = ""
+    review_of_this_entry: Annotated[
+        Period | None, Says("how often this entry is looked at again, such as every 90 days")
+    ] = None
 
 
-class Data(_Declared, frozen=True, kw_only=True):
+class Data(Declared, frozen=True, kw_only=True):
     """The contracts of what comes in and what goes out; paths relative to the manifest."""
 
-    classification: Classification = Classification.PERSONAL
-    inputs: tuple[str, ...] = ()  # the first also stands for sources that no contract names
-    outputs: tuple[str, ...] = ()
+    classification: Annotated[
+        Classification, Says("how closely the data must be kept; from confidential on, payloads are encrypted")
+    ] = Classification.PERSONAL
+    inputs: Annotated[
+        tuple[File, ...], Says("data contracts of the sources; the first also stands for sources that none names")
+    ] = ()
+    outputs: Annotated[tuple[File, ...], Says("data contracts of the consumers")] = ()
 
 
-class Load(_Declared, frozen=True, kw_only=True):
+class Load(Declared, frozen=True, kw_only=True):
     """The traffic that is expected in earnest."""
 
-    peak: Quantity
-    expected: Quantity
+    peak: Annotated[Rate, Says("decisions asked for at the busiest moment")]
+    expected: Annotated[Rate, Says("decisions asked for on an ordinary day")]
 
 
-class Objectives(_Declared, frozen=True, kw_only=True):
-    """What is promised to those who depend on the system."""
+class Objectives(Declared, frozen=True, kw_only=True):
+    """What is promised to those who depend on the system; on record, and judged by no condition in this version."""
 
-    latency_p99: Quantity | None = None
-    availability: Quantity | None = None
-    review_within: Quantity | None = None
+    latency_p99: Annotated[Duration | None, Says("99 of 100 answers come within this time")] = None
+    availability: Annotated[Share | None, Says("share of calls that are answered or held")] = None
+    review_within: Annotated[Duration | None, Says("time in which a held decision is looked at")] = None
 
 
-class ReviewCapacity(_Declared, frozen=True, kw_only=True):
+class ReviewCapacity(Declared, frozen=True, kw_only=True):
     """What the people in the loop can take."""
 
-    per_item: Quantity  # time one held decision costs a reviewer
-    capacity: Quantity  # reviewers' time there is in one day
+    per_item: Annotated[Duration, Says("time one held decision costs a reviewer")]
+    capacity: Annotated[Duration, Says("reviewers' time there is in one day, all reviewers together")]
 
 
-class Samples(_Declared, frozen=True, kw_only=True):
+class Samples(Declared, frozen=True, kw_only=True):
     """Where assessments take their real input from; paths relative to the manifest."""
 
-    golden: str | None = None  # JSON Lines with known answers
-    feed: str | None = None  # a folder of JSON Lines files, one for each source
+    golden: Annotated[File | None, Says("JSON Lines with known answers")] = None
+    feed: Annotated[File | None, Says("a folder of JSON Lines files, one for each source")] = None
 
 
-class Demonstration(_Declared, frozen=True, kw_only=True):
+class Demonstration(Declared, frozen=True, kw_only=True):
     """Persons played by a script. Whatever they sign is marked simulated and can never pass for real."""
 
-    persons: tuple[str, ...]  # contacts
+    persons: Annotated[tuple[KnownContact, ...], Says("contacts whose keys are made on the spot")]
+    resent: Annotated[
+        File | None, Says("JSON Lines that the sources send once more in place of records that came broken")
+    ] = None
 
 
-class Manifest(_Declared, frozen=True, kw_only=True):
+class Manifest(Declared, frozen=True, kw_only=True):
     """One AI system, declared."""
 
-    plimsoll: int
-    system: str
-    purpose: str
-    owners: Owners
-    target: Target
-    decisions: dict[str, DecisionType]
-    data: Data
-    load: Load
-    threshold: Threshold
-    may: May = May()
-    objectives: Objectives = Objectives()
-    review: ReviewCapacity | None = None
-    samples: Samples = Samples()
-    durability: Durability = Durability.BEFORE_ANSWER
-    ledger: str = ".plimsoll/ledger.db"  # relative to the manifest
-    demonstration: Demonstration | None = None
+    plimsoll: Annotated[int, Asked(least=FORMAT), Says("version of this format: 1")]
+    system: Annotated[Slug, Says("short name of the system")]
+    purpose: Annotated[Sentence, Says("what it is for, in a sentence")]
+    owners: Annotated[Owners, Says("who stands for the system")]
+    target: Annotated[Target, Says("the thing that answers")]
+    decisions: Annotated[dict[Slug, DecisionType], Says("the kinds of decision it makes or influences, by name")]
+    data: Annotated[Data, Says("contracts of what comes in and what goes out")]
+    load: Annotated[Load, Says("the traffic that is expected in earnest")]
+    threshold: Annotated[Threshold, Says("what must be true before a release goes live")]
+    may: Annotated[May, Says("who may step in")] = May()
+    objectives: Annotated[Objectives, Says("what is promised to those who depend on it")] = Objectives()
+    review: Annotated[
+        ReviewCapacity | None, Says("what the people in the loop can take; needed when anything is reviewed")
+    ] = None
+    samples: Annotated[Samples, Says("where assessments take their real input from")] = Samples()
+    durability: Annotated[Durability, Says("when an answer may leave: after its record is on disk, or before")] = (
+        Durability.BEFORE_ANSWER
+    )
+    ledger: Annotated[File, Says("where the record is kept, relative to the manifest")] = ".plimsoll/ledger.db"
+    demonstration: Annotated[
+        Demonstration | None, Says("persons played by a script; whatever they sign is marked simulated")
+    ] = None
 
     @property
     def people_digest(self) -> str:
@@ -202,5 +246,6 @@ class Manifest(_Declared, frozen=True, kw_only=True):
                 for name, d in self.decisions.items()
             },
             "classification": self.data.classification,
+            "peak": self.load.peak,  # a smaller peak would ease every stability condition: another release
             "durability": self.durability,
         }

@@ -9,6 +9,9 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.model.not_understood import NotUnderstood
+from plimsoll.model.words import nearest, quoted
+
 
 class UnitKind(enum.StrEnum):
     """What a unit measures; only quantities of one kind can be compared."""
@@ -33,7 +36,36 @@ _UNITS: Final[dict[str, tuple[UnitKind, float]]] = {
     "/day": (UnitKind.RATE, 1.0 / 86400.0),
     "": (UnitKind.COUNT, 1.0),
 }
-_PATTERN: Final = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(%|[A-Za-z]+|/[A-Za-z]+)?\s*")
+_EXAMPLES: Final = {
+    UnitKind.RATIO: "95%",
+    UnitKind.DURATION: "300ms",
+    UnitKind.RATE: "50/s",
+    UnitKind.MULTIPLE: "3x",
+    UnitKind.COUNT: "0",
+}
+NUMBER: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_PATTERN: Final = re.compile(rf"\s*({NUMBER})\s*(%|[^\W\d_]+|/\s*[^\W\d_]+)?\s*")
+# What people write for a unit that exists; a minute is never "m", which could be a month or a metre.
+_MEANT: Final = {
+    "sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "millis": "ms", "milliseconds": "ms",
+    "mins": "min", "minute": "min", "minutes": "min", "m": "min", "hr": "h", "hrs": "h", "hour": "h", "hours": "h",
+    "d": "days", "percent": "%", "pct": "%", "times": "x", "fold": "x", "rps": "/s", "qps": "/s", "hz": "/s",
+    "/sec": "/s", "/second": "/s", "/d": "/day", "/days": "/day",
+}  # fmt: skip
+
+
+def units_of(kind: UnitKind) -> tuple[str, ...]:
+    """The units that measure this kind of thing, as they are written.
+
+    >>> units_of(UnitKind.RATE)
+    ('/s', '/day')
+    """
+    return tuple(unit for unit, (measures, _) in _UNITS.items() if measures is kind)
+
+
+def example_of(kind: UnitKind) -> str:
+    """How a quantity of this kind may be written."""
+    return _EXAMPLES[kind]
 
 
 class Quantity(msgspec.Struct, frozen=True, order=False):
@@ -52,22 +84,28 @@ class Quantity(msgspec.Struct, frozen=True, order=False):
 
     def __post_init__(self) -> None:
         if self.unit not in _UNITS:
-            allowed = " ".join(u for u in _UNITS if u)
-            raise ValueError(f"'{self.unit}' is not a unit; allowed are {allowed}")
-        if not math.isfinite(self.amount):
-            raise ValueError("a quantity must be a finite number")
+            known = [u for u in _UNITS if u]
+            near = _MEANT.get(self.unit.casefold()) or nearest(self.unit, known)
+            raise NotUnderstood(
+                f"{quoted(self.unit)} is not a unit; allowed are {' '.join(known)}",
+                fix=f"did you mean '{near}'?" if near else "",
+            )
+        if not math.isfinite(self.amount) or not math.isfinite(self.base):
+            raise NotUnderstood("a quantity must be a finite number")
+        msgspec.structs.force_setattr(self, "amount", float(self.amount))  # 7 and 7.0 have one canonical form
 
     @classmethod
     def parse(cls, text: str) -> Quantity:
         """Read ``"300ms"``, ``"0.5 %"``, ``"3x"``, ``"50/s"``, ``"7 days"`` or a bare number.
 
         Raises:
-            ValueError: the text is not a number with one of the units ``% ms s min h day days x /s /day``.
+            NotUnderstood: (a ValueError) the text is not a number with one of the units
+                ``% ms s min h day days x /s /day``.
         """
         match = _PATTERN.fullmatch(text)
         if match is None:
-            raise ValueError(f"'{text}' is not a quantity; write a number and a unit, such as 300ms, 0.5%, 3x, 50/s")
-        return cls(float(match[1]), match[2] or "")
+            raise NotUnderstood(f"{quoted(text)} is not a number with a unit, such as 300ms, 0.5%, 3x, 50/s")
+        return cls(float(match[1]), "".join((match[2] or "").split()))
 
     @property
     def kind(self) -> UnitKind:
@@ -90,8 +128,10 @@ class Quantity(msgspec.Struct, frozen=True, order=False):
         return self.base < other.base
 
     def __str__(self) -> str:
+        # The shortest text that reads back as the same number: two limits that differ never share a digest.
+        amount = repr(float(self.amount)).removesuffix(".0")
         gap = "" if self.unit in {"", "%", "x", "/s", "/day"} else " "
-        return f"{self.amount:g}{gap}{self.unit}"
+        return f"{amount}{gap}{self.unit}"
 
     def like(self, base: float) -> str:
         """Another figure of this kind, written in this unit.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
+from plimsoll.model.asked import Confidence, Duration, KnownContact, Says
 from plimsoll.model.canonical import digest
 from plimsoll.model.metrics import METRICS, Better, Dimension, Kind, Metric
-from plimsoll.model.quantity import Quantity
+from plimsoll.model.not_understood import NotUnderstood
+from plimsoll.model.quantity import Quantity, example_of
+from plimsoll.model.words import nearest, quoted
 
 
 class Op(enum.StrEnum):
@@ -38,7 +41,11 @@ class Op(enum.StrEnum):
         }[self]
 
 
-_CONDITION: Final = re.compile(r"\s*([a-z][a-z0-9_.]*)\s*(<=|>=|<|>|=)\s*(\S.*?)\s*")
+# Wider than what is allowed, so that a wrong metric or operator can be told apart from a sentence of another kind.
+_CONDITION: Final = re.compile(r"\s*([A-Za-z][\w.-]*)\s*([<>=!≤≥]{1,3})\s*([^\s<>=!≤≥].*?)\s*", re.DOTALL)
+_MEANT: Final = {"==": "=", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">=", "===": "=", "<<": "<", ">>": ">"}
+_OPS: Final = frozenset(op.value for op in Op)
+_ANY: Final = Quantity(0.0)
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -51,27 +58,60 @@ class Condition(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         metric = METRICS.get(self.metric)
         if metric is None:
-            raise ValueError(f"'{self.metric}' is not a metric of the catalogue")
+            near = nearest(self.metric, METRICS)
+            raise NotUnderstood(
+                f"{quoted(self.metric)} is not a metric of the catalogue",
+                fix=f"did you mean '{near}'?" if near else f"the catalogue has {', '.join(METRICS)}",
+            )
         if self.limit.kind is not metric.unit:
-            raise ValueError(f"{self.metric} is a {metric.unit.value}; '{self.limit}' is a {self.limit.kind.value}")
+            raise NotUnderstood(
+                f"{self.metric} is a {metric.unit.value}; '{self.limit}' is a {self.limit.kind.value}",
+                fix=f"write a {metric.unit.value}, such as {example_of(metric.unit)}",
+            )
+        right = "<=" if metric.better is Better.LOWER else ">="
         if self.op is Op.EQ:
             if metric.kind is not Kind.CENSUS:
-                raise ValueError(f"'=' is for a census alone; {self.metric} is a {metric.kind.value}: use <= or >=")
+                raise NotUnderstood(
+                    f"'=' is for a census alone; {self.metric} is a {metric.kind.value}",
+                    fix=f"write {self.metric} {right} {self.limit}",
+                )
         elif self.op.upwards is not (metric.better is Better.HIGHER):
-            better = metric.better.value
-            raise ValueError(f"{self.metric} is better when {better}; '{self.op.value}' points the other way")
+            raise NotUnderstood(
+                f"{self.metric} is better when {metric.better.value}; '{self.op.value}' points the other way",
+                fix=f"write {self.metric} {right} {self.limit}",
+            )
 
     @classmethod
     def parse(cls, text: str) -> Condition:
         """Read ``<metric> <op> <quantity>``.
 
         Raises:
-            ValueError: the sentence is not of that form, names no metric of the catalogue, or compares unlike things.
+            NotUnderstood: (a ValueError) the sentence is not of that form, names no metric of the catalogue, or
+                compares unlike things.
+
+        >>> str(Condition.parse("stability.error_rate<=0.5 %"))
+        'stability.error_rate <= 0.5%'
         """
         match = _CONDITION.fullmatch(text)
         if match is None:
-            raise ValueError(f"'{text}' is not a condition; write <metric> <op> <quantity>, with op one of <= < >= > =")
-        return cls(match[1], Op(match[2]), Quantity.parse(match[3]))
+            raise NotUnderstood(
+                f"{quoted(text)} is not a condition",
+                fix="write <metric> <op> <quantity>, with op one of <= < >= > =, such as stability.load >= 3x",
+            )
+        metric, op, limit = match.groups()
+        if op not in _OPS:
+            raise NotUnderstood(
+                f"'{op}' is not one of <= < >= > =", fix=f"did you mean '{_MEANT[op]}'?" if op in _MEANT else ""
+            )
+        if metric not in METRICS:
+            return cls(metric, Op(op), _ANY)  # raises: it is the first thing to mend, whatever the limit
+        try:
+            quantity = Quantity.parse(limit)
+        except NotUnderstood as why:
+            unit = METRICS[metric].unit
+            fix = why.fix or f"write a {unit.value}, such as {metric} {op} {example_of(unit)}"
+            raise NotUnderstood(why.message, fix=fix) from why
+        return cls(metric, Op(op), quantity)
 
     @property
     def entry(self) -> Metric:
@@ -90,12 +130,14 @@ class Condition(msgspec.Struct, frozen=True):
 class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The conditions, who set them, and how strictly evidence is judged."""
 
-    set_by: str
-    conditions: tuple[Condition, ...]
-    consulted: tuple[str, ...] = ()
-    cooling_off: Quantity = Quantity(7, "days")  # a loosened condition counts only after this
-    confidence: Quantity = Quantity(95, "%")  # one-sided, of every bound
-    max_age: Quantity = Quantity(30, "days")  # evidence older than this is stale
+    set_by: Annotated[KnownContact, Says("the leader who sets it; counts only with this person's signature")]
+    conditions: Annotated[tuple[Condition, ...], Says("measurable sentences, in each of the four dimensions")]
+    consulted: Annotated[tuple[KnownContact, ...], Says("who was asked before it was set")] = ()
+    cooling_off: Annotated[
+        Duration, Says("a loosened condition counts only after this; signed, and not enforced in this version")
+    ] = Quantity(7, "days")
+    confidence: Annotated[Confidence, Says("one-sided, of every bound")] = Quantity(95, "%")
+    max_age: Annotated[Duration, Says("evidence older than this is stale")] = Quantity(30, "days")
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.confidence.base < 1:
@@ -113,7 +155,7 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return digest(
             {
                 "set_by": self.set_by,
-                "conditions": [str(c) for c in self.conditions],
+                "conditions": sorted(str(c) for c in self.conditions),  # the order of a list says nothing
                 "cooling_off": str(self.cooling_off),
                 "confidence": str(self.confidence),
                 "max_age": str(self.max_age),

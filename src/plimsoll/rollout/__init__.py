@@ -1,1 +1,6 @@
 """Releases: what is shipped, and its digest."""
+
+from plimsoll.rollout.opened import OpenedFiles, uncovered
+from plimsoll.rollout.release import Release, build_release, release_digest, search_path
+
+__all__ = ["OpenedFiles", "Release", "build_release", "release_digest", "search_path", "uncovered"]

@@ -1,0 +1,1 @@
+"""The pilot: reads the handwritten amount on a claim form."""

@@ -1,0 +1,43 @@
+"""`plimsoll.Guard`: the guard, put together from a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from plimsoll.assembly.project import Project, find_manifest
+from plimsoll.guard import Guard as BareGuard
+
+
+class Guard(BareGuard):
+    """A guard with its own ledger, opened from a manifest."""
+
+    @classmethod
+    def open(cls, manifest: str | Path = "plimsoll.yaml", *, state: Path | None = None) -> Self:
+        """A guard for the system that a manifest declares. Use it as a context manager, or call ``close``.
+
+        Works inside a running event loop and after a fork. The release is recorded before the first decision.
+
+        Args:
+            manifest: the file, or a folder that holds ``plimsoll.yaml``.
+            state: folder for ledger and keys, in place of the manifest's.
+
+        Raises:
+            InvalidFile: the manifest or a contract has problems; all of them, each with its place.
+            TargetError: the target cannot be imported.
+            StoreError: the ledger cannot be opened.
+        """
+        project = Project(find_manifest(str(manifest)), state=state)
+        parts = project.guard_parts()
+        ledger = project.open_ledger()
+        try:
+            project.record_release(ledger)
+            return cls(ledger=ledger, **parts)
+        except BaseException:
+            ledger.close()
+            raise
+
+    def close(self) -> None:
+        """Make every record durable, seal the stream, and let go of the ledger."""
+        super().close()
+        self.ledger.close()

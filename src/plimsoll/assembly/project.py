@@ -1,0 +1,292 @@
+"""A system as it lies on disk: its manifest, contracts, release, and where its state is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TypedDict
+
+from plimsoll.attest import PrivateKey, generate, read_private, save_private
+from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
+from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly
+from plimsoll.guard import Guard as BareGuard
+from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, load_python_target
+from plimsoll.ledger import Draft, Ledger
+from plimsoll.ledger.witness import FileWitness
+from plimsoll.model.canonical import canonical
+from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
+from plimsoll.model.manifest_reader import read_manifest_bytes
+from plimsoll.rollout import OpenedFiles, Release, build_release, search_path, uncovered
+
+SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
+
+
+class LedgerSigner:
+    """A key of ours as what signs checkpoints."""
+
+    def __init__(self, name: str, key: PrivateKey) -> None:
+        self.name = name
+        self.public = key.public.raw
+        self.sign = key.sign
+
+
+class GuardParts(TypedDict):
+    """What `Guard` is made of, by the names of its arguments; all but the ledger."""
+
+    settings: GuardSettings
+    target: PythonTarget
+    inputs: Mapping[str, Checker]
+    default_input: Checker | None
+    output: Checker | None
+
+
+class Project:
+    """One system's files, read and compiled once.
+
+    Args:
+        file: the manifest.
+        state: folder for ledger, keys and reports; None: as the manifest says, by default ``.plimsoll`` beside it.
+
+    Raises:
+        InvalidFile: manifest or contracts have problems; all of them.
+        InputError: a file that is named cannot be read.
+    """
+
+    def __init__(self, file: Path, *, state: Path | None = None) -> None:
+        self.file = file
+        self.folder = file.parent.absolute()  # a target may change the current folder, often while it is imported
+        self.manifest: Manifest = read_manifest_bytes(read_file(file, "manifest"), str(file))
+        default = self.folder / self.manifest.ledger
+        self.state = default.parent if state is None else state.absolute()
+        self.ledger_path = self.state / default.name
+        self.inputs = self._contracts(self.manifest.data.inputs)
+        self.outputs = self._contracts(self.manifest.data.outputs)
+        if len(self.outputs) > 1:
+            raise InputError(
+                f"{file} names {len(self.outputs)} contracts under data.outputs; this version checks one",
+                fix="name the one that every output must keep",
+            )
+
+    # -- contracts
+
+    def _contracts(self, paths: tuple[str, ...]) -> tuple[Contract, ...]:
+        contracts: list[Contract] = []
+        problems: list[Problem] = []
+        for path in paths:
+            try:
+                contracts.append(
+                    read_contract_bytes(read_file(self.folder / path, "contract"), str(self.file.parent / path))
+                )
+            except InvalidFile as invalid:
+                problems.extend(invalid.problems)
+        if problems:
+            raise InvalidFile(problems[0].where.file if problems[0].where else str(self.file), tuple(problems))
+        return tuple(contracts)
+
+    @cached_property
+    def checkers(self) -> Mapping[str, Checker]:
+        """The compiled contract of each declared source."""
+        compiled = [(contract, self._compile(contract)) for contract in self.inputs]
+        return {source: checker for contract, checker in compiled for source in contract.sources}
+
+    @cached_property
+    def default_checker(self) -> Checker | None:
+        """The compiled contract of sources that none declares: the first."""
+        return self._compile(self.inputs[0]) if self.inputs else None
+
+    def _compile(self, contract: Contract) -> Checker:
+        """With the data's own classification, so that no reason shows a value that must be kept closely."""
+        return compile_contract(contract, classification=self.manifest.data.classification.value)
+
+    @property
+    def unenforced(self) -> tuple[str, ...]:
+        """Every rule about single records of the input that nothing enforces yet, as "file:line rule: why"."""
+        return tuple(
+            f"{path}:{u.line} {u.rule}: {u.why}"
+            for path, c in zip(self.manifest.data.inputs, self.inputs, strict=True)
+            for u in c.unenforced
+            if u.of_records
+        )
+
+    # -- release
+
+    @cached_property
+    def release(self) -> Release:
+        """What lies here now, as a release."""
+        return build_release(self.manifest, self.folder)
+
+    def record_release(self, ledger: Ledger) -> str:
+        """Write the release down, once; gives the id of its entry."""
+        for entry in ledger.entries(kinds=("release.built",), system=self.manifest.system):
+            if self.release.digest.encode() in ledger.body(entry):
+                return entry.id
+        return ledger.append(Draft(kind="release.built", system=self.manifest.system, body=canonical(self.release)))
+
+    @property
+    def watched_as(self) -> str:
+        """Under which name the watcher of opened files notes what is opened for this system."""
+        return str(self.folder.resolve())
+
+    def uncovered(self, opened: OpenedFiles) -> tuple[str, ...]:
+        """Files opened so far that neither the release nor its environment covers, and those of it that changed."""
+        found = uncovered(opened.of(self.watched_as), self.release.covered)
+        return (*(self._relative(Path(p)) for p in found), *self._changed())
+
+    def _changed(self) -> tuple[str, ...]:
+        """What of the release is no longer as it was: then nobody knows what was measured."""
+        try:
+            was, now = self.release.parts, build_release(self.manifest, self.folder).parts
+        except InputError as gone:
+            return (f"{gone.message} (it could when the measurement began)",)
+        changed = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+        return tuple(f"{name} (changed while it was measured)" for name in changed)
+
+    def _relative(self, path: Path) -> str:
+        try:
+            return path.resolve().relative_to(self.folder.resolve()).as_posix()
+        except ValueError:
+            return str(path)
+
+    # -- the running parts
+
+    def open_ledger(self, *, read_only: bool = False) -> Ledger:
+        """The system's ledger; made when there is none.
+
+        Raises:
+            StoreError: see its branches.
+        """
+        if read_only:
+            return Ledger.open(self.ledger_path, signer=None, read_only=True)
+        make_folder(self.state)
+        signer = LedgerSigner(f"{self.manifest.system}/ledger", self.ledger_key)
+        return Ledger.open(self.ledger_path, signer=signer, witness=FileWitness(self.witness_path))
+
+    @property
+    def witness_path(self) -> Path:
+        """Where checkpoints are published when the operator names no better place."""
+        return self.state / "witness.txt"
+
+    @cached_property
+    def ledger_key(self) -> PrivateKey:
+        """The key that signs checkpoints; made on the spot when there is none, and then pinned by nobody."""
+        return own_key(self.state / "ledger.key")
+
+    def load_target(self) -> PythonTarget:
+        """Import what answers.
+
+        Raises:
+            TargetError: it cannot be imported; with what to do.
+        """
+        return load_python_target(self.manifest.target.python, search_path(self.manifest, self.folder))
+
+    def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
+        """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""
+        return BareGuard(ledger=ledger, **self.guard_parts(run=run, rehearsal=rehearsal))
+
+    def guard_parts(self, *, run: str = "", rehearsal: bool = False) -> GuardParts:
+        """What a guard of this system is made of, all but its ledger.
+
+        Raises:
+            TargetError: the target cannot be imported.
+        """
+        manifest = self.manifest
+        settings = GuardSettings(
+            system=manifest.system,
+            release=self.release.digest,
+            types={name: _guarded(name, kind) for name, kind in manifest.decisions.items()},
+            deadline_s=None if manifest.target.deadline is None else manifest.target.deadline.base,
+            concurrency=manifest.target.concurrency,
+            hold_on_failure=FallbackStep.HOLD in manifest.target.fallback,
+            batched=manifest.durability is Durability.BATCHED,
+            seal=manifest.data.classification in SEALED,
+            run=run,
+            rehearsal=rehearsal,
+        )
+        return GuardParts(
+            settings=settings,
+            target=self.load_target(),
+            inputs=self.checkers,
+            default_input=self.default_checker,
+            output=self._compile(self.outputs[0]) if self.outputs else None,
+        )
+
+
+def own_key(path: Path) -> PrivateKey:
+    """The private key in a file; made, readable by its owner alone, when there is none."""
+    if path.exists():
+        return read_private(path)
+    make_folder(path.parent)
+    if not os.access(path.parent, os.W_OK):
+        raise StoreReadOnly(f"the folder '{path.parent}' may not be written", fix="give another --state")
+    # Made beside its place and linked there: two processes that begin together end with the same key, and a crash
+    # leaves no half of one.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        save_private(generate(), draft)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return read_private(path)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder for state of ours.
+
+    Raises:
+        StoreError: it cannot be made; full, read-only, or something else lies there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as why:
+        said = f"the folder '{folder}' cannot be made: {why.strerror}"
+        if why.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StoreFull(said, fix="free some space, then run it again") from why
+        if why.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise StoreReadOnly(said, fix="give another --state, or ask for the right to write there") from why
+        raise StoreError(said, fix="move what lies there away, or give another --state") from why
+
+
+def find_manifest(given: str | None) -> Path:
+    """The manifest that a command means: a file, a folder holding ``plimsoll.yaml``, or the current folder's.
+
+    Raises:
+        InputError: there is none.
+    """
+    place = Path(given or ".")
+    file = place / "plimsoll.yaml" if place.is_dir() else place
+    if not file.is_file():
+        raise InputError(
+            f"there is no manifest '{file}'",
+            fix="name one, or make one: `plimsoll init module:function --sample data.jsonl`",
+        )
+    return file
+
+
+def _guarded(name: str, kind: DecisionType) -> GuardedType:
+    return GuardedType(
+        name=name,
+        tier=kind.tier,
+        accountable=kind.accountable,
+        review_below=None if kind.review_below is None else kind.review_below.base,
+        next=kind.escalation[0] if kind.escalation else kind.accountable,
+    )
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """The bytes of a file that the operator named.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as why:
+        raise InputError(
+            f"the {what} '{path}' cannot be read: {why.strerror}", fix="mend the path, or make it"
+        ) from why

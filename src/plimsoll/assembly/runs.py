@@ -1,0 +1,125 @@
+"""The runs of a record: which began, which ended, what evidence they left, and what a board should say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from plimsoll.assess.evaluation import BY_TYPE
+from plimsoll.assess.run import body_of
+from plimsoll.errors import VerificationFailed
+from plimsoll.ledger import Ledger, Witness
+from plimsoll.ledger.witness import WitnessedNote
+from plimsoll.model.details import ContractsDetail, EvaluationDetail
+from plimsoll.model.evidence import Dated, Ended, Evidence, Started
+from plimsoll.model.metrics import METRICS
+
+T = TypeVar("T")
+_SAMPLES = {"evaluation": "the golden set", "contracts": "the feed"}  # what a digest of the protocol is of
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one assessment."""
+
+    id: str
+    time_ns: int  # when it began
+    started: Started
+    ended: Ended | None  # None: it never ended, or by an error
+
+
+def recorded_runs(ledger: Ledger, system: str) -> tuple[Recorded, ...]:
+    """Every run of a system, in the order in which they began.
+
+    Raises:
+        VerificationFailed: one of their entries was altered.
+    """
+    begun: dict[str, tuple[int, Started]] = {}
+    ended: dict[str, Ended] = {}
+    for entry in ledger.entries(kinds=("assessment.started", "assessment.ended"), system=system):
+        if entry.kind == "assessment.started":
+            begun[entry.id] = (entry.time_ns, body_of(ledger, entry, Started))
+        elif not (end := body_of(ledger, entry, Ended)).problem:
+            ended[end.run] = end
+    runs = (Recorded(id=i, time_ns=at, started=s, ended=ended.get(i)) for i, (at, s) in begun.items())
+    return tuple(sorted(runs, key=lambda run: run.time_ns))
+
+
+def left_evidence(ledger: Ledger, system: str, runs: Iterable[Recorded]) -> tuple[list[Dated], tuple[str, ...]]:
+    """The evidence that a run of this record left, and in a sentence what is not such.
+
+    Every run writes its evidence and its end in one transaction. What names a run that never began or never ended
+    here, or that was about something else, was carried in from elsewhere; what is not as it was written was mended.
+    """
+    known = {run.id: run.started for run in runs if run.ended is not None}
+    found: list[Dated] = []
+    strange: list[str] = []
+    for entry in ledger.entries(kinds=("evidence",), system=system):
+        try:
+            evidence = body_of(ledger, entry, Evidence)
+        except VerificationFailed:
+            strange.append(entry.id)
+            continue
+        run, metric = known.get(evidence.run), METRICS.get(evidence.metric)
+        about = None if metric is None else (metric.assessment, evidence.release, evidence.protocol)
+        if run is None or about != (run.assessment, run.release, run.protocol):
+            strange.append(entry.id)
+            continue
+        found.append(Dated(evidence=evidence, entry=entry.id, time_ns=entry.time_ns))
+    named = ", ".join(strange[:3]) + (" and more" if len(strange) > 3 else "")
+    doubt = f"evidence that no run of this ledger left does not count: {named}"
+    return found, (doubt,) if strange else ()
+
+
+def unfinished(runs: Iterable[Recorded], release: str) -> tuple[str, ...]:
+    """Assessments of a release that began and never ended, or ended by an error."""
+    return tuple(
+        f"{run.started.assessment} ({run.id})" for run in runs if run.started.release == release and run.ended is None
+    )
+
+
+def unseen(runs: Sequence[Recorded], release: str) -> tuple[str, ...]:
+    """What the newest runs of a release never looked at, in a sentence each: a figure does not speak of it."""
+    newest = {r.started.assessment: r.ended for r in runs if r.started.release == release and r.ended is not None}
+    evaluated, replayed = (
+        _drawn(newest.get("evaluation"), EvaluationDetail),
+        _drawn(newest.get("contracts"), ContractsDetail),
+    )
+    segments = () if evaluated is None else evaluated.segments
+    sources = () if replayed is None else replayed.sources
+    silent = ", ".join(source.name for source in sources if not source.offered)
+    said = [f"the golden set has no case of '{s.value}'" for s in segments if s.name == BY_TYPE and not s.n]
+    return (*said, f"the feed holds no record of the declared sources: {silent}") if silent else tuple(said)
+
+
+def _drawn(ended: Ended | None, detail: type[T]) -> T | None:
+    """What a run left to be drawn; None when it left nothing, or what another version drew."""
+    try:
+        return None if ended is None else msgspec.json.decode(ended.detail, type=detail)
+    except msgspec.ValidationError:
+        return None
+
+
+def resampled(runs: Sequence[Recorded], release: str) -> tuple[str, ...]:
+    """Where a release is measured on another sample than the one before it: a better figure may be an easier one."""
+    said = []
+    for assessment, sample in _SAMPLES.items():
+        ended = [r.started for r in runs if r.started.assessment == assessment and r.ended is not None]
+        mine = [s.protocol for s in ended if s.release == release]
+        before = [s for s in ended if s.release != release]
+        if mine and before and before[-1].protocol != mine[-1]:
+            said.append(f"{sample} is another than that of the release before, {before[-1].release[:19]}…")
+    return tuple(said)
+
+
+def begun_anew(witness: Witness, origin: str | None) -> tuple[str, ...]:
+    """Whether the witness has seen another record here: what stood in that one is not judged.
+
+    Args:
+        witness: where this record's checkpoints are published.
+        origin: the record's name in them; None: it has published none yet.
+    """
+    others = {note.checkpoint.origin for note in witness.read() if isinstance(note, WitnessedNote)} - {origin}
+    said = "the witness has seen another record here: this one was begun anew, and what stood before is not in it"
+    return (said,) if others else ()

@@ -1,0 +1,273 @@
+"""Contracts: a feed is replayed through the guard, and every record that was offered must be found again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from plimsoll.assess.run import Run, body_of
+from plimsoll.errors import InputError, VerificationFailed
+from plimsoll.guard import Guard
+from plimsoll.ledger import Ledger
+from plimsoll.model.canonical import digest_bytes
+from plimsoll.model.decision import DecisionRecord, Disposition, Reason, Verdict
+from plimsoll.model.details import ContractsDetail, QuarantineExample, RuleCount, SourceDetail
+from plimsoll.model.evidence import Census, Draw, Proportion
+
+AT_ONCE = 8  # calls under way; enough that one commit serves several records
+EXAMPLES = 6  # quarantined records shown in the report, one for each different first reason
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of the feed and what became of it."""
+
+    source: str
+    line: int
+    record: str  # id in the ledger
+    disposition: Disposition
+    verdict: Verdict
+    broken: tuple[Reason, ...]
+    found: bool  # its entry is in the ledger and holds what was offered
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder with one JSON Lines file for each source, read as lines of bytes."""
+
+    folder: Path
+    files: tuple[Path, ...]
+
+    @classmethod
+    def open(cls, folder: Path) -> Feed:
+        """Find the sources.
+
+        Raises:
+            InputError: there is no such folder, no ``*.jsonl`` file in it, or no record in those.
+        """
+        if not folder.is_dir():
+            raise InputError(f"there is no folder '{folder}'", fix="samples.feed names a folder of JSON Lines files")
+        files = tuple(sorted(folder.glob("*.jsonl")))
+        if not files:
+            raise InputError(
+                f"'{folder}' holds no JSON Lines file", fix="put one file for each source there, named <source>.jsonl"
+            )
+        feed = cls(folder=folder, files=files)
+        if next(feed.lines(), None) is None:
+            raise InputError(
+                f"the feed '{folder}' holds no record", fix="put real records there, one JSON value a line"
+            )
+        return feed
+
+    def lines(self) -> Iterator[tuple[str, int, bytes]]:
+        """Every record as (source, line number, bytes without the line break); blank lines are no records."""
+        for file in self.files:
+            try:
+                with file.open("rb") as opened:
+                    for number, line in enumerate(opened, 1):
+                        record = line.removesuffix(b"\n").removesuffix(b"\r")
+                        if record.strip(b" \t\r\n"):  # other blanks are no JSON, and so a record that somebody sent
+                            yield file.stem, number, record
+            except OSError as why:
+                raise InputError(f"the feed '{file}' cannot be read: {why.strerror}", fix="mend the file") from why
+
+
+def replay_feed(
+    run: Run,
+    guard: Guard,
+    ledger: Ledger,
+    feed: Feed,
+    *,
+    decision_type: str,
+    declared: Sequence[str] = (),
+    unenforced: tuple[str, ...] = (),
+    valid_limit: float | None = None,
+    tick: Callable[[int], None] = lambda _: None,
+) -> ContractsDetail:
+    """Take the feed through the guard and give evidence for ``contracts.*``.
+
+    Args:
+        run: the started run.
+        guard: of the release that is measured.
+        ledger: the one the guard records in; every record is looked up there afterwards.
+        feed: what the sources sent.
+        decision_type: what is decided of each record.
+        declared: sources that have a contract; one that the feed is silent of is shown with no record.
+        unenforced: "file:line rule" of contract rules that nothing enforces yet.
+        valid_limit: where the report draws its line, as a fraction of 1.
+        tick: called with the number of records done.
+    """
+    offered = asyncio.run(_take_all(guard, ledger, feed, decision_type, tick))
+    total = len(offered)
+    kept = sum(o.verdict in {Verdict.VALID, Verdict.COERCED} for o in offered)
+    quarantined = sum(o.disposition is Disposition.QUARANTINED for o in offered)
+    lost = [o for o in offered if not o.found]
+    run.give(
+        "contracts.valid_rate",
+        Proportion(hits=kept, total=total),
+        draw=Draw.FIXED,
+        finding=f"{kept} of {total} records kept their contract; {quarantined} were quarantined.",
+    )
+    run.give(
+        "contracts.lost_records",
+        Census(
+            count=len(lost),
+            total=total,
+            ratio=False,
+            missing=tuple(f"{o.source}.jsonl line {o.line}" for o in lost[:20]),
+        ),
+        draw=Draw.FIXED,
+        finding=f"{total - len(lost)} of {total} records offered were found again in the ledger.",
+    )
+    names = {*(file.stem for file in feed.files), *declared}
+    detail = ContractsDetail(
+        sources=tuple(_of_source(name, [o for o in offered if o.source == name]) for name in sorted(names)),
+        examples=tuple(_examples(ledger, offered)),
+        dispositions=dict(Counter(o.disposition.value for o in offered)),
+        lost=len(lost),
+        unenforced=unenforced,
+        valid_limit=valid_limit,
+        feed=feed.folder.name,
+    )
+    run.draw_with(detail)
+    return detail
+
+
+class _Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of the feed and what the guard says became of it."""
+
+    source: str
+    line: int
+    answer: str  # id of the record
+    disposition: Disposition
+    offered: str  # digest of what was offered
+    without_blanks: str  # digest of the same without the blanks around it, which are no part of a JSON value
+
+
+async def _take_all(
+    guard: Guard, ledger: Ledger, feed: Feed, decision_type: str, tick: Callable[[int], None]
+) -> list[Offered]:
+    waiting: set[asyncio.Task[_Taken]] = set()
+    done: list[_Taken] = []
+
+    async def take(source: str, line: int, record: bytes) -> _Taken:
+        answer = await guard.adecide(decision_type, record, source=source)
+        return _Taken(
+            source=source,
+            line=line,
+            answer=answer.record,
+            disposition=answer.disposition,
+            offered=digest_bytes(record),
+            without_blanks=digest_bytes(record.strip(b" \t\r\n")),
+        )
+
+    def collect(finished: set[asyncio.Task[_Taken]]) -> None:
+        done.extend(task.result() for task in finished)
+        tick(len(done))
+
+    for source, line, record in feed.lines():
+        if len(waiting) >= AT_ONCE:
+            finished, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            collect(finished)
+        waiting.add(asyncio.create_task(take(source, line, record)))
+    if waiting:
+        finished, waiting = await asyncio.wait(waiting)
+        collect(finished)
+    ledger.flush()  # in batched mode a record may still be on its way to the disk
+    return [_look_up(ledger, taken) for taken in sorted(done, key=lambda t: (t.source, t.line))]
+
+
+def _look_up(ledger: Ledger, taken: _Taken) -> Offered:
+    """Read the record back from the ledger when all are written, not from what the guard says of it."""
+    kept = _kept(ledger, taken.answer)
+    return Offered(
+        source=taken.source,
+        line=taken.line,
+        record=taken.answer,
+        disposition=taken.disposition,
+        verdict=Verdict.NONE if kept is None else kept.verdict,
+        broken=() if kept is None else kept.broken,
+        found=kept is not None and kept.disposition is taken.disposition and _holds(kept, taken),
+    )
+
+
+def _kept(ledger: Ledger, record: str) -> DecisionRecord | None:
+    """What the ledger holds of a decision; None when it is not there, or can no longer be read."""
+    entry = ledger.get(record)
+    try:
+        return None if entry is None else body_of(ledger, entry, DecisionRecord)
+    except VerificationFailed:
+        return None
+
+
+def _holds(kept: DecisionRecord, taken: _Taken) -> bool:
+    """Whether a record in the ledger holds what was offered, byte for byte."""
+    if kept.input_json is not None:
+        return digest_bytes(kept.input_json) == taken.without_blanks
+    return digest_bytes(kept.raw_bytes) == taken.offered
+
+
+def _of_source(name: str, offered: Sequence[Offered]) -> SourceDetail:
+    verdicts = Counter(o.verdict for o in offered)
+    # A record that breaks one rule in two places still counts once under it.
+    reasons = Counter(text for o in offered for text in {in_words(r) for r in o.broken})
+    quarantined = sum(o.disposition is Disposition.QUARANTINED for o in offered)
+    valid, coerced = verdicts[Verdict.VALID], verdicts[Verdict.COERCED]
+    return SourceDetail(
+        name=name,
+        offered=len(offered),
+        valid=valid,
+        coerced=coerced,
+        quarantined=quarantined,
+        other=len(offered) - valid - coerced - quarantined,
+        reasons=tuple(RuleCount(rule=rule, count=count) for rule, count in reasons.most_common(8)),
+    )
+
+
+def in_words(reason: Reason) -> str:
+    """A reason as one plain phrase, without the position in a list, so that like reasons are counted together."""
+    parts = [part for part in reason.path.split("/")[1:] if not part.isdigit()]
+    field = ".".join(parts) or "the record"
+    if reason.fault.value == "missing":
+        return f"{field} is missing"
+    if reason.fault.value == "unknown-field":
+        return f"{field} is not in the contract"
+    return f"{field}: {reason.fault.value.replace('-', ' ')} ({reason.rule}), expected {reason.expected}"[:160]
+
+
+def _examples(ledger: Ledger, offered: Sequence[Offered]) -> Iterator[QuarantineExample]:
+    seen: set[tuple[str, str]] = set()
+    for o in offered:
+        if o.disposition is not Disposition.QUARANTINED or not o.broken:
+            continue
+        kind = (o.broken[0].rule, o.broken[0].path)
+        if kind in seen or len(seen) >= EXAMPLES:
+            continue
+        seen.add(kind)
+        kept = _kept(ledger, o.record)
+        yield QuarantineExample(
+            source=o.source,
+            record=o.record,
+            excerpt="" if kept is None else masked(kept),
+            reasons=tuple(in_words(r) for r in o.broken[:6]),
+        )
+
+
+def masked(kept: DecisionRecord) -> str:
+    """The shape of a record without its values: field names, and of each value its type and length."""
+    if kept.input_json is None:
+        return f"{len(kept.raw_bytes)} bytes that are no JSON record"
+    shape = _shape(msgspec.json.decode(kept.input_json))
+    return shape if len(shape) <= 300 else shape[:299] + "…"
+
+
+def _shape(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shape(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{len(value)} x {_shape(value[0])}]" if value else "[]"
+    if isinstance(value, str):
+        return f"text({len(value)})"
+    return {"bool": "boolean", "int": "integer", "float": "number", "NoneType": "null"}[type(value).__name__]

@@ -1,0 +1,72 @@
+"""Whether the figures of an attestation bear out its verdict; neither a word nor a date alone is believed."""
+
+from __future__ import annotations
+
+import math
+
+from plimsoll.attest.moments import NS
+from plimsoll.attest.statements import BASE_UNIT, decimal
+from plimsoll.attest.wire import failed, read_moment
+from plimsoll.model.attestation import Judged, LoadLine
+from plimsoll.model.board import Standing
+from plimsoll.model.threshold import Condition, Threshold
+
+
+def check_conditions(line: LoadLine, threshold: Threshold) -> None:
+    """Return when every condition of the signed threshold is there, and each is met by its own figures.
+
+    Raises:
+        VerificationFailed: one is missing, added, changed, not met, without a figure or evidence, or contradicted.
+    """
+    signed = [str(c) for c in threshold.conditions]
+    judged = [c.condition for c in line.conditions]
+    if sorted(signed) != sorted(judged):
+        missing = sorted(set(signed) - set(judged)) or sorted(set(judged) - set(signed)) or signed
+        raise failed(
+            "conditions", f"the conditions judged are not those that were signed; they differ in: {missing[0]}"
+        )
+    by_text = {str(c): c for c in threshold.conditions}
+    for judgement in line.conditions:
+        _check_met(judgement, by_text[judgement.condition])
+
+
+def check_freshness(line: LoadLine, threshold: Threshold, valid_until_ns: int) -> None:
+    """Return when the validity follows from the age of the evidence.
+
+    Raises:
+        VerificationFailed: it is claimed for longer than the oldest evidence is fresh.
+    """
+    max_age_ns = int(threshold.max_age.base * NS)
+    for judged in line.conditions:
+        measured_ns = read_moment(judged.measured_at, f"the age of {judged.condition}")
+        if valid_until_ns > measured_ns + max_age_ns + NS:  # moments are written in whole seconds
+            raise failed(
+                "conditions",
+                f"the attestation claims to be valid for longer than the evidence of {judged.condition}, measured at "
+                f"{judged.measured_at}",
+            )
+
+
+def _check_met(judged: Judged, condition: Condition) -> None:
+    """Whether one verdict follows from its own figures; a word alone is not believed."""
+    if judged.standing != Standing.MET:
+        raise failed("conditions", f"{judged.condition} is {judged.standing}, under a verdict of PASSED")
+    limit = condition.limit.base
+    if judged.limit != decimal(limit) or judged.unit != BASE_UNIT[condition.limit.kind]:
+        raise failed("conditions", f"{judged.condition} was judged against another limit than the signed one")
+    figures = [text for text in (judged.estimate, judged.bound) if text is not None]
+    if not figures or not judged.evidence:
+        raise failed("conditions", f"{judged.condition} is called met and rests on nothing")
+    for text in figures:
+        if not condition.op.holds(_figure(text, judged.condition), limit):
+            raise failed("conditions", f"{judged.condition} is called met, and its figure {text} is on the wrong side")
+
+
+def _figure(text: str, condition: str) -> float:
+    try:
+        figure = float(text)
+    except ValueError as error:
+        raise failed("conditions", f"the figure of {condition} is not a number") from error
+    if not math.isfinite(figure):
+        raise failed("conditions", f"the figure of {condition} is not finite")
+    return figure

@@ -1,0 +1,45 @@
+"""Run one assessment and record its evidence; the verdict is `plimsoll gate`'s.
+
+Exit code 0: it was measured, whatever it found.
+
+Examples:
+  plimsoll assess evaluation
+  plimsoll assess stability --url http://127.0.0.1:8000/predict
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from plimsoll.assembly.assessing import ORDER
+from plimsoll.assembly.checking import check
+from plimsoll.cli.board_out import show_verdict
+from plimsoll.cli.out import Out
+from plimsoll.cli.progress import progress_for
+from plimsoll.cli.project_options import add_project, here, open_project
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What `plimsoll assess` takes."""
+    parser.add_argument("name", choices=ORDER, help="which assessment")
+    add_project(parser)
+    parser.add_argument(
+        "--report", metavar="FILE", type=here, help="where the HTML report goes; default: the state folder"
+    )
+    parser.add_argument("--url", help="stability: drive this HTTP address in place of the guard in process")
+
+
+def run(arguments: argparse.Namespace, out: Out) -> int:
+    """Assess, print the board as it stands now, and succeed when the assessment could be run."""
+    project = open_project(arguments)
+    with progress_for(out) as progress:
+        checked = check(
+            project,
+            trust_file=arguments.trust,
+            only=(arguments.name,),
+            report=arguments.report,
+            progress=progress,
+            url=arguments.url,
+        )
+    show_verdict(out, checked.board, checked.report)
+    return 0

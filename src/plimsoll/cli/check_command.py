@@ -1,0 +1,50 @@
+"""Measure what the threshold asks for, then judge: is this release ready to go live?
+
+Exit code 0: ready. 3: not ready. 4: cannot say yet. A DRAFT (nobody whose key is pinned has signed the threshold) is
+never ready.
+
+Examples:
+  plimsoll check
+  plimsoll check systems/claims --only evaluation --trust trust.yaml
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from plimsoll.assembly.assessing import ORDER
+from plimsoll.assembly.checking import check
+from plimsoll.cli.board_out import show_verdict
+from plimsoll.cli.out import Out
+from plimsoll.cli.progress import progress_for
+from plimsoll.cli.project_options import add_project, here, open_project
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What `plimsoll check` takes."""
+    add_project(parser)
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        action="append",
+        default=[],
+        choices=ORDER,
+        help=f"run this assessment alone; may be repeated: {', '.join(ORDER)}",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", type=here, help="where the HTML report goes; default: the state folder"
+    )
+
+
+def run(arguments: argparse.Namespace, out: Out) -> int:
+    """Check, print the board, and say where the report is."""
+    project = open_project(arguments)
+    with progress_for(out) as progress:
+        checked = check(
+            project,
+            trust_file=arguments.trust,
+            only=tuple(arguments.only),
+            report=arguments.report,
+            progress=progress,
+        )
+    return show_verdict(out, checked.board, checked.report)

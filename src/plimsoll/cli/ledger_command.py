@@ -1,0 +1,178 @@
+"""The record: is it whole, what stands in it, prove one entry to someone without the store, forget a person.
+
+Examples:
+  plimsoll ledger verify --witness /mnt/elsewhere/witness.txt --trust trust.yaml
+  plimsoll ledger prove 01a1fc40…-100 --out proof.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import msgspec
+
+from plimsoll.assembly.project import Project
+from plimsoll.assembly.record import (
+    default_witness,
+    erase_subject,
+    ledger_keys,
+    newest_entries,
+    prove_entry,
+    show_entry,
+)
+from plimsoll.cli.files import read_bytes, read_trust_file, write_bytes
+from plimsoll.cli.out import Out
+from plimsoll.cli.parser import add_action
+from plimsoll.cli.progress import progress_for
+from plimsoll.cli.project_options import add_project_options, open_project
+from plimsoll.errors import InputError, Problem, UsageError, VerificationFailed, Where
+from plimsoll.ledger import FileWitness, check_proof, verify_ledger
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What `plimsoll ledger` takes."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", help="what to do:")
+    verify = add_action(
+        actions,
+        "verify",
+        "recompute every hash; say what was altered, cut or is missing\n\nExit code 0: it is whole. 5: it is not.",
+        "plimsoll ledger verify --witness /mnt/elsewhere/witness.txt --trust trust.yaml",
+    )
+    verify.add_argument("--witness", metavar="FILE", type=Path, help="checkpoints kept outside the store")
+    verify.add_argument("--ledger", metavar="FILE", type=Path, help="the ledger itself, without a manifest")
+    show = add_action(actions, "show", "one entry, opened; or the newest entries", "plimsoll ledger show 01a1fc40…-100")
+    show.add_argument("id", nargs="?", help="of the entry; default: list the newest entries")
+    show.add_argument("--newest", metavar="N", type=_count, default=20, help="how many to list; default: 20")
+    prove = add_action(
+        actions,
+        "prove",
+        "a file that proves one entry offline, without the store",
+        "plimsoll ledger prove 01a1fc40…-100 --out proof.json",
+    )
+    prove.add_argument("id", help="of the entry")
+    prove.add_argument("--out", metavar="FILE", type=Path, help="default: <id>.proof.json")
+    prove.add_argument("--disclose", action="store_true", help="put the entry's key in, so that it can be read")
+    check = add_action(
+        actions, "check", "check a proof file, offline", "plimsoll ledger check proof.json --trust trust.yaml"
+    )
+    check.add_argument("proof", type=Path, help="the file that `prove` wrote")
+    erase = add_action(
+        actions,
+        "erase",
+        "destroy a subject's key; proofs stay valid, payloads are unreadable\n\nNothing brings them back.",
+        'plimsoll ledger erase claim-4711 --by head@example.org --reason "asked for on 3 May"',
+    )
+    erase.add_argument("subject", help="the name under which decisions were recorded")
+    erase.add_argument("--by", metavar="CONTACT", required=True, help="your contact in the manifest")
+    erase.add_argument("--reason", required=True, help="why; it must not name the subject")
+    for action in (verify, show, prove, check, erase):
+        action.add_argument("--manifest", metavar="FILE", help="default: ./plimsoll.yaml")
+        add_project_options(action)
+
+
+def run(arguments: argparse.Namespace, out: Out) -> int:
+    """Do the one thing that is asked."""
+    return _ACTIONS[arguments.action](arguments, out)
+
+
+def _verify(arguments: argparse.Namespace, out: Out) -> int:
+    project, path = _store(arguments)
+    trust = read_trust_file(arguments.trust)
+    keys, pinned = ledger_keys(project, trust, time.time_ns())
+    witness = arguments.witness or default_witness(project)
+    with progress_for(out) as progress:
+        progress.begin("verify", None)
+        report = verify_ledger(
+            path,
+            trusted_keys=keys,
+            witness=None if witness is None else FileWitness(witness),
+            progress=lambda done, _: progress.tick(done),
+        )
+        progress.end(f"{report.entries:,} entries in {report.streams:,} streams")
+    out.give(
+        {"ledger": str(path), "keys": pinned, "witness": None if witness is None else str(witness), "report": report}
+    )
+    out.note(
+        tuple(
+            Problem(
+                code=f"ledger.{finding.code}",
+                message=str(finding),
+                where=Where(file=str(path)),
+                fix="keep this file as it is, find out who could write it, and restore a copy that verifies",
+            )
+            for finding in report.findings
+        )
+    )
+    for line in report.lines():
+        out.show(line)
+    out.show(f"Checkpoint keys: {pinned}")
+    return 0 if report.ok else VerificationFailed.exit_code
+
+
+def _show(arguments: argparse.Namespace, out: Out) -> int:
+    project = open_project(arguments)
+    if arguments.id is None:
+        listed = newest_entries(project, arguments.newest)
+        out.give(listed)
+        for entry in listed:
+            out.show(f"{entry.id}  {entry.time}  {entry.kind:<20} {entry.type} {entry.disposition}".rstrip())
+        return 0
+    opened = show_entry(project, arguments.id)
+    out.give(opened)
+    out.show(msgspec.json.format(msgspec.json.encode(opened), indent=2).decode())
+    return 0
+
+
+def _prove(arguments: argparse.Namespace, out: Out) -> int:
+    raw = prove_entry(open_project(arguments), arguments.id, disclose=arguments.disclose)
+    file = arguments.out or Path(f"{arguments.id}.proof.json")
+    write_bytes(file, raw, "proof")
+    out.give({"file": str(file), "bytes": len(raw)})
+    out.show(f"Wrote {file}; check it anywhere with `plimsoll ledger check {file} --trust FILE`")
+    return 0
+
+
+def _check(arguments: argparse.Namespace, out: Out) -> int:
+    trust = read_trust_file(arguments.trust)
+    keys, pinned = ledger_keys(None, trust, time.time_ns())
+    if not keys:
+        raise UsageError("no ledger key is trusted", fix="give --trust FILE that pins one with 'roles: [ledger]'")
+    report = check_proof(read_bytes(arguments.proof, "proof"), keys)
+    out.give(report)
+    for line in report.lines():
+        out.show(line)
+    if report.body is not None:
+        out.show(report.body.decode("utf-8", "backslashreplace"))
+    out.show(f"Checkpoint keys: {pinned}")
+    return 0
+
+
+def _erase(arguments: argparse.Namespace, out: Out) -> int:
+    entry = erase_subject(open_project(arguments), arguments.subject, by=arguments.by, reason=arguments.reason)
+    out.give({"entry": entry})
+    out.show(f"The key is destroyed; recorded as {entry}. Backups made before still hold it.")
+    return 0
+
+
+def _store(arguments: argparse.Namespace) -> tuple[Project | None, Path]:
+    """The ledger that is meant, and its project where there is one."""
+    if arguments.ledger is not None:
+        if not arguments.ledger.exists():
+            raise InputError(f"there is no ledger '{arguments.ledger}'", fix="mend the path")
+        return None, arguments.ledger
+    project = open_project(arguments)
+    if not project.ledger_path.exists():
+        raise InputError(f"there is no ledger '{project.ledger_path}' yet", fix="`plimsoll check` makes one")
+    return project, project.ledger_path
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= 10_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not from 1 to 10000")
+    return count
+
+
+_ACTIONS = {"verify": _verify, "show": _show, "prove": _prove, "check": _check, "erase": _erase}

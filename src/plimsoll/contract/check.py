@@ -1,0 +1,117 @@
+"""A compiled contract: checks records one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+from plimsoll.contract.coerce import mend, plan_for
+from plimsoll.contract.patterns import ENGINE
+from plimsoll.contract.reasons import Explainer, Node, not_json, parts_of
+from plimsoll.contract.rules import Contract, Field
+from plimsoll.contract.schema import DRAFT, Formats, to_schema
+from plimsoll.errors import UsageError
+from plimsoll.model.decision import Fault, Reason
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What became of one record."""
+
+    value: Any  # after declared coercions; the very object that was given when there were none
+    coerced: tuple[str, ...] = ()  # JSON Pointers of values that a coercion changed, or that were renamed
+    reasons: tuple[Reason, ...] = ()  # empty: it keeps its contract
+
+
+class Checker:
+    """Checks records against one contract. Holds no state of a record; may be used by several threads at once."""
+
+    def __init__(self, contract: Contract, *, classification: str = "") -> None:
+        """Compile; `compile_contract` is the way in.
+
+        Args:
+            contract: as read.
+            classification: of the records as a whole, when every value must stay hidden in reasons.
+        """
+        self.contract = contract
+        self.label = contract.label
+        self._formats = Formats()
+        record = contract.record
+        self.schema: dict[str, Any] = {"$schema": DRAFT, **(to_schema(record, self._formats) if record else {})}
+        self._classification = classification.strip().casefold()
+        self._plan = plan_for(record) if record is not None else None
+        self._node = self._compile(record) if record is not None else None
+        self._is_valid = self._validator(self.schema).is_valid
+
+    def check(self, value: Any) -> Checked:
+        """Make the declared coercions, then check. Never raises, and never changes what it is given.
+
+        Args:
+            value: a record as JSON reads it: dict, list, str, int, float, bool, None.
+
+        Returns:
+            The value, what was coerced, and every reason why it breaks the contract; none when it keeps it.
+        """
+        coerced: tuple[str, ...] = ()
+        if self._plan is not None:
+            value, coerced = mend(self._plan, value)
+        try:
+            if self._is_valid(value):
+                return Checked(value, coerced)
+            return Checked(value, coerced, self._reasons(value))
+        except (ValueError, TypeError, OverflowError, RecursionError):  # what the library cannot take as JSON
+            return Checked(value, coerced, (not_json(value),))
+
+    def _reasons(self, value: Any) -> tuple[Reason, ...]:
+        assert self._node is not None, "without a schema object every record is valid"
+        found = Explainer(self._formats.by_name, classification=self._classification).explain(self._node, value)
+        if found:
+            return found
+        said = "the record as a whole"
+        return (Reason(fault=Fault.RULE_BROKEN, path="", rule="schema", expected="what the contract says", found=said),)
+
+    def _compile(self, field: Field) -> Node:
+        validator = self._validator({"$schema": DRAFT, **to_schema(field, self._formats)})
+        parts: Mapping[str, Node] = {name: self._compile(part) for name, part in parts_of(field).items()}
+        return Node(
+            field=field,
+            is_valid=validator.is_valid,
+            errors=validator.iter_errors,
+            fields={f.name: self._compile(f) for f in field.fields},
+            items=parts.get("items"),
+            key=parts.get("key"),
+            value=parts.get("value"),
+        )
+
+    def _validator(self, schema: dict[str, Any]) -> jsonschema_rs.Validator:
+        return jsonschema_rs.validator_for(
+            schema,
+            formats=self._formats.callables,
+            validate_formats=True,
+            ignore_unknown_formats=False,
+            pattern_options=ENGINE,
+        )
+
+
+def compile_contract(contract: Contract, *, record: str = "", classification: str = "") -> Checker:
+    """Make a contract ready to check records.
+
+    Args:
+        contract: as read by `read_contract`.
+        record: name of the schema object that a record is; empty: the one that the contract chooses.
+        classification: of the records as a whole, as the manifest gives it: anything but public and internal hides
+            every value in reasons. Empty: what the contract classifies is hidden.
+
+    Raises:
+        UsageError: the contract has no schema object of that name.
+    """
+    if record:
+        named = next((o for o in contract.objects if o.name == record), None)
+        if named is None:
+            known = ", ".join(o.name for o in contract.objects) or "none"
+            raise UsageError(f"contract '{contract.id}' has no schema object '{record}'; it has {known}")
+        contract = msgspec.structs.replace(contract, record=named)
+    hides = classification.strip().casefold() not in {"", "public", "internal"}
+    return Checker(contract, classification=classification if hides else "")

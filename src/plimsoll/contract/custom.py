@@ -1,0 +1,161 @@
+"""Custom properties: what Plimsoll adds to the standard, and enumerations that other tools keep there.
+
+========================  =======================  ===================================================================
+property                  stands at                says
+========================  =======================  ===================================================================
+``plimsollCoerce``        a property, items        list of coercions, tried in this order before the check (`coerce`)
+``plimsollAliases``       a property               list of former names of the field, renamed on arrival
+``plimsollUnknownFields`` contract, schema object, ``refuse`` (the default): a field that the contract does not
+                          a property               name breaks it; ``allow``: it is let through unchecked. Holds for
+                                                   everything below, until said otherwise. An object that names no
+                                                   fields is open.
+``plimsollRecord``        contract                 name of the schema object that records are checked against, when
+                                                   there are several; without it, the first
+========================  =======================  ===================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from plimsoll.contract.coerce import COERCIONS
+from plimsoll.contract.notes import Notes
+from plimsoll.contract.rules import LogicalType
+from plimsoll.contract.values import read_values
+from plimsoll.model.words import quoted
+from plimsoll.model.yaml_source import Path
+
+OURS: Final[Mapping[str, tuple[str, ...]]] = {
+    "plimsollCoerce": ("property", "item"),
+    "plimsollAliases": ("property",),
+    "plimsollUnknownFields": ("contract", "object", "property", "item"),
+    "plimsollRecord": ("contract",),
+}
+_PREFIX: Final = "plimsoll"
+_ENUM: Final = "enum"
+
+
+class Custom(msgspec.Struct, frozen=True, kw_only=True):
+    """The custom properties of one element that mean something here."""
+
+    coercions: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    allow_unknown: bool | None = None  # None: it does not say
+    record: str = ""
+    enum: tuple[Any, ...] = ()
+    enum_path: Path = ()
+
+
+def read_custom(
+    given: Any,
+    path: Path,
+    notes: Notes,
+    *,
+    at: str,
+    logical: LogicalType | None = None,
+) -> Custom:
+    """Read ``customProperties``: a list of property and value, or a plain group of keys.
+
+    Args:
+        given: as the file gives it.
+        path: of the list.
+        notes: takes the problems.
+        at: what it stands at: contract, object, property or item.
+        logical: logical type of the property.
+    """
+    found: dict[str, Any] = {}
+    for name, value, where in _pairs(given, path):
+        if name in OURS and at in OURS[name]:
+            found[name] = _OUR_READERS[name](value, where, notes, logical)
+        elif name in OURS:
+            said = f"'{name}' has no meaning at the {at}"
+            notes.problem("custom", where, said, fix=f"write it at: {', '.join(OURS[name])}")
+        elif name.startswith(_PREFIX):
+            notes.unknown("custom", where, "a custom property of Plimsoll", name, OURS)
+        elif name == _ENUM and at in {"property", "item"}:
+            found["enum"], found["enum_path"] = _enum(value, where, notes, logical), where
+    return Custom(
+        coercions=found.get("plimsollCoerce", ()),
+        aliases=found.get("plimsollAliases", ()),
+        allow_unknown=found.get("plimsollUnknownFields"),
+        record=found.get("plimsollRecord", ""),
+        enum=found.get("enum", ()),
+        enum_path=found.get("enum_path", ()),
+    )
+
+
+def _pairs(given: Any, path: Path) -> list[tuple[str, Any, Path]]:
+    """Name, value and place of each; what is malformed the shape has noted."""
+    if isinstance(given, dict):
+        return [(name, value, (*path, name)) for name, value in given.items()]
+    pairs: list[tuple[str, Any, Path]] = []
+    for i, item in enumerate(given if isinstance(given, list) else []):
+        if isinstance(item, dict) and isinstance(item.get("property"), str):
+            pairs.append((item["property"], item.get("value"), (*path, i, "value")))
+    return pairs
+
+
+def _texts(value: Any, path: Path, notes: Notes, wanted: str) -> tuple[str, ...]:
+    """One text or a list of texts."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items or not all(isinstance(i, str) and i for i in items):
+        notes.mistyped(path, value, wanted)
+        return ()
+    return tuple(dict.fromkeys(items))
+
+
+def _coerce(value: Any, path: Path, notes: Notes, logical: LogicalType | None) -> tuple[str, ...]:
+    names = _texts(value, path, notes, "a list of coercions")
+    known = True
+    for i, name in enumerate(names):
+        if name not in COERCIONS:
+            at = (*path, i) if isinstance(value, list) else path
+            notes.unknown("coercion", at, "a coercion", name, COERCIONS)
+            known = False
+    if names and known and logical is not None and logical not in COERCIONS[names[-1]].gives:
+        gives = " or ".join(sorted(COERCIONS[names[-1]].gives))
+        said = f"'{names[-1]}' gives a value for {gives}; this field is {logical}"
+        notes.problem("coercion", path, said, fix="end the list with a coercion to the field's logicalType")
+    return names if known else ()
+
+
+def _aliases(value: Any, path: Path, notes: Notes, _logical: LogicalType | None) -> tuple[str, ...]:
+    return _texts(value, path, notes, "a list of former names")
+
+
+def _unknown_fields(value: Any, path: Path, notes: Notes, _logical: LogicalType | None) -> bool | None:
+    if value not in {"refuse", "allow"} if isinstance(value, str) else True:
+        notes.problem("custom", path, f"{quoted(str(value))} is neither refuse nor allow", fix="write refuse or allow")
+        return None
+    return bool(value == "allow")
+
+
+def _record(value: Any, path: Path, notes: Notes, _logical: LogicalType | None) -> str:
+    if not isinstance(value, str):
+        notes.mistyped(path, value, "a text")
+        return ""
+    return value
+
+
+def _enum(value: Any, path: Path, notes: Notes, logical: LogicalType | None) -> tuple[Any, ...]:
+    """A list, or, as some exports write it, the JSON text of one."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            said = f"{quoted(value)} is not a list of allowed values"
+            notes.problem("values", path, said, fix="write a list: [a, b]")
+            return ()
+    return read_values(value, path, notes, logical)
+
+
+_OUR_READERS: Final = {
+    "plimsollCoerce": _coerce,
+    "plimsollAliases": _aliases,
+    "plimsollUnknownFields": _unknown_fields,
+    "plimsollRecord": _record,
+}

@@ -1,0 +1,131 @@
+"""An ODCS document, read with every problem and every rule that is not enforced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plimsoll.contract.custom import read_custom
+from plimsoll.contract.fields import FieldReader
+from plimsoll.contract.notes import Notes
+from plimsoll.contract.odcs import API_VERSIONS, NEWEST
+from plimsoll.contract.rules import Contract, Field
+from plimsoll.contract.shape import check_shape
+from plimsoll.errors import InvalidFile
+from plimsoll.model.canonical import digest_bytes
+from plimsoll.model.words import quoted
+from plimsoll.model.yaml_source import Source, load, load_bytes
+
+
+def read_contract(text: str, file: str) -> Contract:
+    """Read an ODCS document of v3.0, v3.1 or v3.2 (https://bitol-io.github.io/open-data-contract-standard/).
+
+    Args:
+        text: the whole file; its digest is taken over the UTF-8 bytes of this text.
+        file: its name, for messages; nothing is opened.
+
+    Raises:
+        InvalidFile: every problem, in the order of the file, with line, column, what was found, what is allowed and the
+            nearest allowed word.
+    """
+    return _read(load(text, file), text.encode())
+
+
+def read_contract_bytes(raw: bytes, file: str) -> Contract:
+    """As `read_contract`, from the bytes of a file: the digest is theirs, whatever their line breaks.
+
+    Raises:
+        InvalidFile: also when the bytes are not UTF-8.
+    """
+    return _read(load_bytes(raw, file), raw)
+
+
+def _read(source: Source, raw: bytes) -> Contract:
+    notes = Notes(source)
+    document = source.data
+    if not isinstance(document, dict):
+        notes.mistyped((), document, "a contract (a group of keys)")
+        raise InvalidFile(source.file, tuple(notes.problems))
+    minor = _minor_version(document, notes)
+    if minor is None:  # by another standard's measure every line would be a problem
+        raise InvalidFile(source.file, tuple(notes.problems))
+    check_shape(document, minor, notes)
+    contract = _contract(document, minor, notes, raw)
+    if notes.problems:
+        in_order = sorted(notes.problems, key=lambda p: (p.where.line, p.where.column) if p.where else (0, 0))
+        raise InvalidFile(source.file, tuple(in_order))
+    return contract
+
+
+def _minor_version(document: dict[str, Any], notes: Notes) -> int | None:
+    """Which minor version of the standard's third edition a file follows; None when it follows another standard."""
+    said = document.get("apiVersion")
+    if said is None and "dataContractSpecification" in document:
+        message = "this is a Data Contract Specification, not an Open Data Contract Standard document"
+        fix = "export it: datacontract export --format odcs"
+        notes.problem("version", ("dataContractSpecification",), message, fix=fix, at_key=True)
+        return None
+    if not isinstance(said, str) or said in API_VERSIONS:
+        return API_VERSIONS.get(said, NEWEST) if isinstance(said, str) else NEWEST
+    if said.removeprefix("v").startswith("2."):
+        message = f"apiVersion {quoted(said)} is of before v3.0, which is not read"
+        fix = "migrate it to v3.1.0: the standard's page lists the new names"
+        notes.problem("version", ("apiVersion",), message, fix=fix)
+        return None
+    notes.unknown("version", ("apiVersion",), "a version that is read", said, API_VERSIONS)
+    return NEWEST
+
+
+def _contract(document: dict[str, Any], minor: int, notes: Notes, raw: bytes) -> Contract:
+    custom = read_custom(document.get("customProperties"), ("customProperties",), notes, at="contract")
+    reader = FieldReader(minor, notes)
+    objects = tuple(
+        reader.read_object(given, ("schema", i), allow_unknown=custom.allow_unknown is True)
+        for i, given in enumerate(_groups(document, "schema"))
+    )
+    record = _record(objects, custom.record, notes)
+    _leave_the_rest(document, objects, record, notes)
+    return Contract(
+        id=str(document.get("id", "")),
+        name=str(document.get("name") or document.get("id", "")),
+        version=str(document.get("version", "")),
+        digest=digest_bytes(raw),
+        file=notes.source.file,
+        api_version=str(document.get("apiVersion", "")),
+        status=str(document.get("status") or ""),
+        sources=tuple(str(s["server"]) for s in _groups(document, "servers") if isinstance(s.get("server"), str)),
+        objects=objects,
+        record=record,
+        unenforced=tuple(sorted(notes.unenforced, key=lambda u: (u.line, u.column))),
+        document=document,
+    )
+
+
+def _record(objects: tuple[Field, ...], wanted: str, notes: Notes) -> Field | None:
+    """The schema object that records are checked against."""
+    named = next((o for o in objects if o.name == wanted), None)
+    if wanted and named is None:
+        notes.unknown("word", ("customProperties",), "a schema object", wanted, [o.name for o in objects])
+    return named or (objects[0] if objects else None)
+
+
+def _leave_the_rest(document: dict[str, Any], objects: tuple[Field, ...], record: Field | None, notes: Notes) -> None:
+    """List what stands outside the record's own fields."""
+    if record is None:
+        notes.leave((), "schema", "the contract has no schema object, so no record is checked", field="")
+    for i, other in enumerate(objects):
+        if other is not record:
+            why = f"records are checked against {quoted(record.name if record else '')}; plimsollRecord chooses another"
+            notes.leave(("schema", i), "schema", why, field=other.name, of_records=False)
+    for i, level in enumerate(_groups(document, "slaProperties")):
+        rule = f"slaProperties.{level.get('property', '')}"
+        why = "it is about the delivery, not about a record"
+        notes.leave(("slaProperties", i), rule, why, field=str(level.get("element") or ""), of_records=False)
+
+
+def _groups(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The groups of keys in a list; what is of another kind the shape has noted.
+
+    A place in the list is counted over all of its items, so an item of another kind stays as an empty group.
+    """
+    value = document.get(key)
+    return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []

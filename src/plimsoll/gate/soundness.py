@@ -1,0 +1,107 @@
+"""Whether one piece of evidence may count at all."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import msgspec
+
+from plimsoll.gate.figures import listed
+from plimsoll.model.evidence import BoundedMean, Census, Dated, Proportion, Repeats, Sample, Window, Windows
+from plimsoll.model.metrics import Kind, Metric
+
+_SAMPLE_OF: Final[dict[Kind, type]] = {
+    Kind.PROPORTION: Proportion,
+    Kind.QUANTILE: Windows,
+    Kind.BOUNDED_MEAN: BoundedMean,
+    Kind.MAXIMUM: Repeats,
+    Kind.CENSUS: Census,
+}
+
+
+class Unsound(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece that does not count, and why."""
+
+    piece: Dated
+    why: str  # one plain sentence
+    mend: str = ""  # what to do before measuring again; empty: just measure again
+
+
+def unsound(piece: Dated, metric: Metric, people: str = "") -> Unsound | None:
+    """Why a piece does not count; None: it does.
+
+    Args:
+        piece: of the metric.
+        metric: entry of the catalogue.
+        people: digest of who is named now; a piece that depends on other people does not count. Empty: not looked at.
+    """
+    evidence, mend = piece.evidence, ""
+    flaw = _flaw(evidence.sample, metric)
+    if flaw:
+        why = f"The run left no usable sample: {flaw}."
+    elif people and evidence.people and evidence.people != people:
+        why = "Other people are named now than when it was measured."
+    elif not evidence.healthy:
+        reason = evidence.why_unhealthy or "it gave no reason"
+        why = f"The instrument was not in good health, so its figure says nothing of the system: {reason}."
+        mend = "Give the instrument what it lacked"
+    elif not evidence.binds:
+        files = listed(evidence.uncovered) or "which ones was not recorded"
+        why = f"Opened files not covered by the release: {files}."
+        mend = "Declare them under target.artifacts, which makes another release"
+    elif evidence.unenforced:
+        why = f"It rests on contract rules that nothing enforces yet: {listed(evidence.unenforced)}."
+        mend = "Write those rules in a form that is enforced"
+    else:
+        return None
+    return Unsound(piece=piece, why=why, mend=mend)
+
+
+def _flaw(sample: Sample, metric: Metric) -> str:
+    """What makes a sample unusable, in words; empty: nothing does."""
+    if not isinstance(sample, _SAMPLE_OF[metric.kind]):
+        recorded = next(kind.value for kind, of in _SAMPLE_OF.items() if isinstance(sample, of))
+        return f"{metric.name} is a {metric.kind.value}, and a {recorded} was recorded"
+    match sample:
+        case Proportion():
+            return "" if sample.total else "not one case was counted"
+        case Windows():
+            return _flaw_of_windows(sample.windows)
+        case Repeats():
+            return _flaw_of_values(sample.values)
+        case BoundedMean():
+            return _flaw_of_mean(sample)
+        case Census():
+            return _flaw_of_census(sample)
+
+
+def _flaw_of_windows(windows: tuple[Window, ...]) -> str:
+    if not any(window.total for window in windows):
+        return "not one call was answered"
+    for window in windows:
+        if window.total < 0 or (window.total and not window.tail):
+            return "a window kept none of its largest values"
+        if any(math.isnan(value) for value in (*window.tail, window.median)):
+            return "a figure is not a number"
+    return ""
+
+
+def _flaw_of_values(values: tuple[float, ...]) -> str:
+    if not values:
+        return "there is not one value"
+    return "a figure is not a number" if any(math.isnan(value) for value in values) else ""
+
+
+def _flaw_of_mean(sample: BoundedMean) -> str:
+    lower, upper = sample.lower, sample.upper
+    if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
+        return "its range is not declared"
+    flaw = _flaw_of_values(sample.values)
+    return flaw or ("" if all(lower <= value <= upper for value in sample.values) else "a value is out of range")
+
+
+def _flaw_of_census(sample: Census) -> str:
+    if sample.total <= 0:
+        return "there was nothing to look at"
+    return "its counts make no sense" if sample.count < 0 or (sample.ratio and sample.count > sample.total) else ""

@@ -1,0 +1,116 @@
+"""The tables of keys: subjects and streams, in the same file and the same transactions as what they seal."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from plimsoll.ledger.entry import Entry
+from plimsoll.ledger.keys import Erased, SubjectKey, new_secret, sealer, subject_number, unseal
+from plimsoll.ledger.sqlite import Connection
+from plimsoll.ledger.sqlite_read import Reader
+
+
+class KeyRing:
+    """Keys for writing, the most recently used ones in memory. Used inside a transaction only."""
+
+    def __init__(self, con: Connection, most: int) -> None:
+        self._con = con
+        self._most = most
+        self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()  # name: pseudonym, key
+        self._boxes: OrderedDict[tuple[str, str], AESGCM] = OrderedDict()  # pseudonym (or ""), stream
+
+    def forget(self) -> None:
+        """Drop all from memory: an erasure, or a transaction that was taken back, has made some of them void."""
+        self._known.clear()
+        self._boxes.clear()
+
+    def pseudonym(self, name: str) -> str:
+        """What stands for a subject; a subject seen for the first time gets its keys now."""
+        return self._subject(name)[0]
+
+    def _subject(self, name: str) -> tuple[str, bytes]:
+        known = self._known.get(name)
+        if known is None:
+            subject = self._find(name) or self._add(name)
+            known = self._known[name] = (subject.pseudonym, subject.key)
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(name)
+        return known
+
+    def _find(self, name: str) -> SubjectKey | None:
+        row = self._con.execute("SELECT number,salt,key FROM subjects WHERE name=?", (name,)).fetchone()
+        return None if row is None else SubjectKey(number=row[0], name=name, salt=row[1], key=row[2])
+
+    def _add(self, name: str) -> SubjectKey:
+        salt, key = new_secret(), new_secret()
+        cursor = self._con.execute("INSERT INTO subjects (name,salt,key) VALUES (?,?,?)", (name, salt, key))
+        assert cursor.lastrowid is not None
+        return SubjectKey(number=cursor.lastrowid, name=name, salt=salt, key=key)
+
+    def box(self, name: str | None, stream: str, number: int) -> AESGCM:
+        """What seals for a subject, or, without one, under the stream's own key."""
+        pseudonym, key = self._subject(name) if name is not None else ("", b"")
+        box = self._boxes.get((pseudonym, stream))
+        if box is None:
+            box = self._boxes[pseudonym, stream] = sealer(key or self._stream_key(number), stream)
+            if len(self._boxes) > self._most:
+                self._boxes.popitem(last=False)
+        return box
+
+    def _stream_key(self, number: int) -> bytes:
+        row = self._con.execute("SELECT key FROM stream_keys WHERE stream=?", (number,)).fetchone()
+        if row is not None:
+            return bytes(row[0])
+        key = new_secret()
+        self._con.execute("INSERT INTO stream_keys VALUES (?,?)", (number, key))
+        return key
+
+    def destroy(self, name: str, now_ns: int) -> str | None:
+        """Overwrite all that is kept of a subject; its pseudonym, or None when there is no such subject."""
+        subject = self._find(name)
+        if subject is None:
+            return None
+        self._con.execute(
+            "UPDATE subjects SET name=NULL,salt=NULL,key=NULL,erased_ns=? WHERE number=?", (now_ns, subject.number)
+        )
+        self.forget()
+        return subject.pseudonym
+
+
+def open_body(reader: Reader, entry: Entry) -> bytes:
+    """The body as it was given to us.
+
+    Nothing is kept in memory between calls, so that a key that was destroyed a moment ago, by any process, opens
+    nothing any more.
+
+    Raises:
+        Erased: the subject's key was destroyed.
+        VerificationFailed: key or body was altered.
+    """
+    if not entry.sealed:
+        return entry.body
+    if entry.subject:
+        row = reader.row("SELECT key FROM subjects WHERE number=?", subject_number(entry.subject))
+        if row is None or row[0] is None:
+            raise Erased(entry.id)
+    else:
+        row = reader.row("SELECT key FROM stream_keys WHERE stream=?", reader.number_of(entry.stream) or 0)
+        if row is None:
+            raise Erased(entry.id)
+    return unseal(sealer(row[0], entry.stream), entry.seq, entry.body, entry.id)
+
+
+def subject_name(reader: Reader, entry: Entry) -> str | None:
+    """Who a pseudonym stands for; None when the entry has none or the subject was erased."""
+    if not entry.subject:
+        return None
+    number = subject_number(entry.subject)
+    row = reader.row("SELECT name,salt,key FROM subjects WHERE number=?", number)
+    if row is None or row[0] is None:
+        return None
+    subject = SubjectKey(number=number, name=row[0], salt=row[1], key=row[2])
+    return subject.name if subject.pseudonym == entry.subject else None

@@ -1,0 +1,245 @@
+"""What a report draws beside the board: the raw shape of each assessment, as values.
+
+An assessment writes its own detail, as JSON, into the ``detail`` of its ``assessment.ended`` entry
+(``model.evidence.Ended``); ``Ended(run=…, detail=msgspec.Raw(msgspec.json.encode(detail)))``. Whoever renders a report
+decodes it with the type below and collects what there is in one `ReportDetails`. A missing detail is drawn as "not
+measured", never as a zero.
+
+Units: times and durations of the system in seconds (fields end in ``_s``), moments in UTC nanoseconds since the epoch
+(``_ns``), rates and shares as a fraction of 1, traffic per second (``_per_s``) or per day (``_per_day``). Nothing here
+holds a personal value in clear: examples are masked by who fills them in.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class _Detail(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all details. Unknown fields are ignored on decoding: an older report reads a newer ledger."""
+
+
+# ── stability ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class LoadWindow(_Detail, frozen=True, kw_only=True):
+    """One window of one stage, under open-loop load; latencies count from when a call was due."""
+
+    n: int  # calls offered in the window
+    p50_s: float  # of the calls that were not shed
+    p99_s: float
+    p99_bound_s: (
+        float | None
+    )  # order-statistic upper bound at the threshold's confidence; None: the window is too small
+    error_rate: float  # (failed + shed + late) / offered
+    shed_rate: float  # shed / offered
+
+
+class LoadStage(_Detail, frozen=True, kw_only=True):
+    """One stage: a multiple of the declared peak."""
+
+    multiple: float  # 1.0, 2.0, 3.0 …
+    offered_per_s: float  # the rate the schedule asked for
+    windows: tuple[LoadWindow, ...]  # at least three; in the order in which they ran
+    achieved_per_s: float = 0.0  # the rate that came back; 0.0: not reported
+    healthy: bool = True  # False: the driver was out of breath, so the figures say nothing of the system
+    why: str = ""  # when not healthy: why, in one sentence
+    held: bool | None = None  # whether the stage counts as held for stability.load; None: not judged
+    lag_p99_s: float | None = None  # the driver's own lateness in sending
+
+
+class StabilityDetail(_Detail, frozen=True, kw_only=True):
+    """Latency, errors and shedding per stage. Limits are the threshold's, drawn as the line; None: no condition."""
+
+    stages: tuple[LoadStage, ...]
+    peak_per_s: float  # the declared peak
+    path: str = ""  # what was driven: "guard in process", "HTTP target …"
+    latency_limit_s: float | None = None  # of stability.latency_p99
+    error_limit: float | None = None  # of stability.error_rate
+    degradation: float | None = None  # worst p99 at the highest stage / p99 at 1x
+    note: str = ""  # "The feed repeats images." and the like: one or more plain sentences
+
+
+# ── evaluation ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Segment(_Detail, frozen=True, kw_only=True):
+    """One slice of the golden set. n = answered + held + other; accuracy = right / answered.
+
+    ``lower`` and ``upper`` are the two exact one-sided bounds of the accuracy at the threshold's confidence
+    (``stats.clopper_pearson_*``); None when nothing was answered.
+    """
+
+    name: str  # the segment's field: "digits", "source"
+    value: str  # its value: "4"
+    n: int  # cases
+    right: int  # answered and right
+    answered: int
+    held: int
+    lower: float | None
+    upper: float | None
+    other: int = 0  # neither answered nor held: quarantined, refused, failed
+
+
+class Price(_Detail, frozen=True, kw_only=True):
+    """What it costs to be above the line: held work, in reviewers' minutes a day."""
+
+    held_share: float  # of the cases
+    expected_per_day: float  # decisions, as declared under ``load``
+    minutes_per_item: float  # as declared under ``review``
+    minutes_per_day: float  # held_share x expected_per_day x minutes_per_item
+    capacity_minutes_per_day: float | None = None  # None: the manifest names none
+
+
+class EvaluationDetail(_Detail, frozen=True, kw_only=True):
+    """The golden set, overall and by segment."""
+
+    overall: Segment  # name and value are ""
+    segments: tuple[Segment, ...] = ()  # grouped by name, in the order to be shown
+    price: Price | None = None
+    golden: str = ""  # the file's name
+    confidence: float = 0.95  # of each bound, one-sided
+    accuracy_limit: float | None = None  # of evaluation.accuracy, drawn as the line
+    note: str = ""
+
+
+# ── contracts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RuleCount(_Detail, frozen=True, kw_only=True):
+    """How often one rule was broken. A record that breaks two rules counts under both."""
+
+    rule: str  # plain text: "amount is missing", "line is not JSON"
+    count: int
+
+
+class SourceDetail(_Detail, frozen=True, kw_only=True):
+    """One source of the feed. offered = valid + coerced + quarantined + other."""
+
+    name: str
+    offered: int
+    valid: int  # kept the contract as it came
+    coerced: int  # kept it after a declared coercion; counts as valid in the rate
+    quarantined: int
+    other: int = 0  # never reached the contract, or failed before a verdict
+    reasons: tuple[RuleCount, ...] = ()  # most frequent first
+    contract: str = ""  # id or file of its contract
+
+
+class QuarantineExample(_Detail, frozen=True, kw_only=True):
+    """One quarantined record, masked: shape and reasons, never a classified value."""
+
+    source: str
+    record: str  # id of the decision in the ledger
+    excerpt: str  # the masked record, at most some 300 characters
+    reasons: tuple[str, ...]  # every reason, in plain text
+
+
+class ContractsDetail(_Detail, frozen=True, kw_only=True):
+    """Every source against its contract, and what became of each record that was offered."""
+
+    sources: tuple[SourceDetail, ...]
+    examples: tuple[QuarantineExample, ...] = ()  # a few
+    dispositions: dict[str, int] = {}  # disposition -> count; their sum is what was offered
+    lost: int | None = None  # records that cannot be found in the ledger; None: not looked up
+    unenforced: tuple[str, ...] = ()  # "file:line rule": rules that nothing enforces yet
+    valid_limit: float | None = None  # of contracts.valid_rate, drawn as the line
+    feed: str = ""  # the folder's name
+    note: str = ""
+
+
+# ── accountability ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class MapRow(_Detail, frozen=True, kw_only=True):
+    """One decision type of the accountability map."""
+
+    type: str
+    tier: str
+    accountable: str  # contact
+    consequence: str = ""
+    escalation: tuple[str, ...] = ()
+    appeal: str = ""
+    review_due: str = ""  # "2027-02-01", or "every 90 days"
+    missing: tuple[str, ...] = ()  # what keeps the entry from being complete; empty: complete
+
+
+class AccountabilityDetail(_Detail, frozen=True, kw_only=True):
+    """The map, and how many recorded decisions could be reconstructed from the ledger alone."""
+
+    rows: tuple[MapRow, ...]
+    sampled: int = 0
+    reconstructed: int = 0
+    findings: tuple[str, ...] = ()  # what could not be reconstructed, and why; plain sentences
+
+
+# ── organisation ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PersonDetail(_Detail, frozen=True, kw_only=True):
+    """One named owner or operator, and whether they accepted this release with their own key."""
+
+    contact: str
+    roles: tuple[str, ...]
+    accepted_at_ns: int | None = None  # None: has not accepted
+    simulated: bool = False  # True: a scripted person, or a key made on the spot
+    name: str = ""
+    replayed: str = ""  # an operator: the quarantined record that was found and replayed first
+    why: str = ""  # why an acceptance does not count, in one sentence
+
+
+class OrganisationDetail(_Detail, frozen=True, kw_only=True):
+    """Who is named, and who accepted."""
+
+    people: tuple[PersonDetail, ...]
+
+
+# ── how it was measured, and how to check it ─────────────────────────────────────────────────────────────────────────
+
+
+class Measured(_Detail, frozen=True, kw_only=True):
+    """One run of one assessment that the board rests on."""
+
+    assessment: str
+    run: str  # id of its ``assessment.started`` entry
+    protocol: str  # digest of how it was measured
+    started_ns: int
+    ended_ns: int | None = None  # None: started and never ended
+    note: str = ""  # "3 runs pooled"
+
+
+class CheckpointDetail(_Detail, frozen=True, kw_only=True):
+    """The ledger's signed head that covers this board."""
+
+    origin: str
+    entries: int
+    root: str  # hex or base64, as the note prints it
+    time_ns: int | None = None
+    witness: str = ""  # where it was published; empty: nowhere outside the store
+
+
+class ReleasePart(_Detail, frozen=True, kw_only=True):
+    """One thing that the release digest covers."""
+
+    name: str  # "target sources", "model/weights.npz", "contracts/scan.odcs.yaml"
+    digest: str
+
+
+class ReportDetails(_Detail, frozen=True, kw_only=True):
+    """All that a report draws beside the board. None: that assessment did not run for this release."""
+
+    purpose: str = ""  # of the system, from the manifest
+    manifest: str = ""  # the file's name
+    stability: StabilityDetail | None = None
+    evaluation: EvaluationDetail | None = None
+    contracts: ContractsDetail | None = None
+    accountability: AccountabilityDetail | None = None
+    organisation: OrganisationDetail | None = None
+    measured: tuple[Measured, ...] = ()
+    release_parts: tuple[ReleasePart, ...] = ()
+    uncovered: tuple[str, ...] = ()  # files opened at run time that the release does not cover
+    checkpoint: CheckpointDetail | None = None
+    threshold_signed_ns: int | None = None  # when the setter signed; None: nobody has
+    attestation: str = ""  # name of the attestation file beside the report, if one was written
+    verify: tuple[str, ...] = ()  # the commands that check it; () prints the usual ones
+    version: str = ""  # of plimsoll

@@ -1,0 +1,81 @@
+"""A service at an address can be driven, and says nothing of a release that does not cover it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from plimsoll.assembly.checking import check
+from plimsoll.assembly.project import Project
+from plimsoll.model.board import Standing
+
+MANIFEST = """\
+plimsoll: 1
+system: parity
+purpose: Say whether a number is even.
+owners:
+  business: {name: Head of Numbers, contact: head@example.org}
+  technical: {name: Builders, contact: builders@example.org}
+  operations: {name: Operators, contact: ops@example.org}
+  leader: {name: Chief, contact: chief@example.org}
+  single: head@example.org
+target: {python: parity:decide}
+decisions:
+  parity: {tier: automatic, consequence: operational, recoverable: true, accountable: head@example.org}
+data: {classification: internal}
+load: {peak: 400/s, expected: 3000/day}
+samples: {feed: feed}
+threshold:
+  set_by: chief@example.org
+  conditions:
+    - stability.latency_p99 <= 5 s
+    - contracts.lost_records = 0
+    - organisation.accepted = 100%
+    - accountability.complete = 100%
+"""
+
+
+class Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    asked = 0
+
+    def do_POST(self):
+        type(self).asked += 1
+        self.rfile.read(int(self.headers["content-length"]))
+        body = json.dumps({"even": True}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Nothing: the test's own output is enough."""
+
+
+@pytest.fixture
+def service():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_service_at_an_address_is_measured_and_its_evidence_does_not_bind(tmp_path: Path, service: str) -> None:
+    (tmp_path / "parity.py").write_text("def decide(n):\n    return n % 2 == 0\n", encoding="utf-8")
+    (tmp_path / "feed").mkdir()
+    (tmp_path / "feed" / "numbers.jsonl").write_text("1\n2\n3\n", encoding="utf-8")
+    (tmp_path / "plimsoll.yaml").write_text(MANIFEST, encoding="utf-8")
+    checked = check(Project(tmp_path / "plimsoll.yaml"), only=("stability",), url=service)
+    row = next(r for r in checked.board.rows if r.metric == "stability.latency_p99")
+    assert Answers.asked > 9 * 300
+    assert row.standing is Standing.NOT_MEASURED
+    assert service in row.why
+    assert checked.report is not None
+    assert "HTTP target" in checked.report.read_text(encoding="utf-8")

@@ -1,0 +1,36 @@
+"""A test that was left out is said loudly; in CI it is a failure."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# In CI the same examples every time, so that a change is judged by what it changed; at a desk, new ones every time.
+# No deadline: two cores are shared with whatever else runs, and no test here is about time.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("desk", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "desk")
+
+
+def _left_out(config: pytest.Config) -> list[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [] if reporter is None else reporter.stats.get("skipped", [])
+    return sorted({f"{report.nodeid}: {report.longrepr[2]}" for report in skipped})
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leaving out is failing where CI is set: there everything that a test needs can be installed."""
+    if os.environ.get("CI") == "true" and _left_out(session.config) and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    """Name each test that was left out, and why."""
+    left_out = _left_out(config)
+    if left_out:
+        terminalreporter.section("LEFT OUT", red=True, bold=True)
+        for line in left_out:
+            terminalreporter.write_line(line)
