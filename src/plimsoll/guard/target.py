@@ -7,7 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -15,13 +15,76 @@ from plimsoll.errors import TargetError
 from plimsoll.model.decision import Result
 
 
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to a target: one attempt at one decision."""
+
+    record: Any
+    type: str = ""  # decision type
+    subject: str | None = None  # the person or case it is about
+    principal: str | None = None  # who asks, and with whose permissions the target looks things up
+    key: str = ""  # the same for every attempt at one decision, so that a service can tell a repetition
+    attempt: int = 1
+    deadline_s: float | None = None  # what is left of the decision's time, in seconds; None: it has no limit
+
+
+class Target(Protocol):
+    """What answers. Every kind of target is this to the guard; `plimsoll.testing` holds its conformance suite.
+
+    ``ask`` gives an output or a `Result`, or an awaitable of one where ``is_async``. It may raise anything: a
+    `TargetFault` says what kind of failure it was, and any other exception is told apart by its type (`kind_of`).
+    """
+
+    name: str  # how the manifest calls it, for messages
+    is_async: bool
+    destination: str  # where what it is asked goes to: "" stays in this process or its workers; else a host
+
+    def ask(self, ask: Ask) -> Any:
+        """Answer one question."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and processes."""
+        ...
+
+
+class TargetFault(Exception):
+    """A target did not answer.
+
+    Args:
+        kind: one of `FAULTS`: "timeout" (its own time ran out), "unavailable" (it cannot be reached, or is
+            overloaded: what was asked had no effect), "error" (it failed at it), "invalid" (it answered, and not in
+            the form that was agreed), "crash" (its process ended).
+        message: for the record; it names no secret.
+        retry_after_s: how long the target asks us to wait.
+    """
+
+    def __init__(self, kind: str, message: str = "", *, retry_after_s: float | None = None) -> None:
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+        super().__init__(message or kind)
+
+
+FAULTS: Final = ("timeout", "unavailable", "error", "invalid", "crash")
+
+
+def kind_of(why: BaseException) -> str:
+    """Which of `FAULTS` an exception is."""
+    if isinstance(why, TargetFault):
+        return why.kind
+    if isinstance(why, TimeoutError):
+        return "timeout"
+    return "unavailable" if isinstance(why, ConnectionError) else "error"
+
+
 class PythonTarget:
-    """A Python callable that takes one record and returns an output or a `Result`.
+    """A Python callable that takes one record and returns an output or a `Result`, in this process.
 
     Args:
         call: takes the record; synchronous or ``async def``.
         name: how the manifest calls it, for messages.
     """
+
+    destination = ""
 
     def __init__(self, call: Callable[[Any], Any], name: str) -> None:
         self.call = call
@@ -29,6 +92,13 @@ class PythonTarget:
         self.is_async = inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
             getattr(call, "__call__", None)  # noqa: B004 - an instance with an async __call__ is an async target too
         )
+
+    def ask(self, ask: Ask) -> Any:
+        """Call it; whatever it raises goes through."""
+        return self.call(ask.record)
+
+    def close(self) -> None:
+        """It holds nothing."""
 
 
 def load_python_target(reference: str, search: Iterable[Path]) -> PythonTarget:
