@@ -7,8 +7,10 @@
     │   ├── InvalidFile       one or many problems, each with file, line, column
     │   ├── UsageError        the command or call is off
     │   ├── MissingExtra      an optional extra is not installed
-    │   └── TargetError       the target cannot be loaded
+    │   ├── TargetError       the target cannot be loaded
+    │   └── Conflict          an idempotency key was used for something else, or is in use
     ├── NotReady              the answer is no                                 exit 3
+    ├── NoAccess              who asks is not known, or may not                exit 3
     ├── NoEvidence            nothing was measured, so nothing can be said     exit 4
     ├── VerificationFailed    a signature, proof, digest or ledger is wrong    exit 5
     └── StoreError            the store cannot take or give what was asked     exit 6
@@ -123,6 +125,26 @@ class TargetError(InputError):
     """The target named in the manifest cannot be loaded or used."""
 
     code = "target"
+
+
+class Conflict(UsageError):
+    """An idempotency key was used with another input, or by a call that has not ended."""
+
+    code = "conflict"
+
+
+class NoAccess(PlimsollError):
+    """A token is missing, unknown, expired, revoked, or does not reach so far.
+
+    Which of the first four it is, is not told to who presents it.
+    """
+
+    exit_code = 3
+    code = "no-access"
+
+    def __init__(self, message: str, *, known: bool) -> None:
+        self.known = known  # True: the token holds, and does not reach so far
+        super().__init__(message)
 
 
 class NotReady(PlimsollError):

@@ -481,6 +481,11 @@ class Guard:
         if entry.system == self.settings.system:
             self._controls.add(entry, self.ledger)
 
+    @property
+    def is_steered(self) -> bool:
+        """Whether control entries reach this guard."""
+        return self._follower is not None and self._follower.error is None
+
     def _after_fork(self) -> None:
         self._pid = os.getpid()
         for caller in self._callers:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from plimsoll.errors import UsageError
+from plimsoll.errors import Conflict
 from plimsoll.guard.intake import Intake
 from plimsoll.ledger import Ledger, Op, Replace, Reservation, Taken
 from plimsoll.model.canonical import digest_bytes
@@ -36,7 +36,7 @@ class Once:
             The id of the recorded decision, or the reservation that is now ours.
 
         Raises:
-            UsageError: the key was used with another input, or by a call that has not ended yet.
+            Conflict: the key was used with another input, or by a call that has not ended yet.
             StoreError: the reservation could not be written.
         """
         name = f"{type_}:{key}"
@@ -63,11 +63,9 @@ class Once:
 def _recorded(key: str, given: str, current: Reservation) -> str:
     used_for, _, record = current.value.decode().partition(" ")
     if used_for != given:
-        raise UsageError(
-            f"the idempotency key '{key}' was used with another input", fix="use a new key for a new input"
-        )
+        raise Conflict(f"the idempotency key '{key}' was used with another input", fix="use a new key for a new input")
     if not record:
-        raise UsageError(
+        raise Conflict(
             f"a call under the idempotency key '{key}' has not ended yet",
             fix=f"ask again; if its process died, the key is free after {LEASE_S} s",
         )

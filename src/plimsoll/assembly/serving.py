@@ -1,0 +1,73 @@
+"""A system that is open in a server's process: its guard, its tokens, and what must hold for it to be ready."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from plimsoll.access import Tokens
+from plimsoll.assembly.guard import Guard
+from plimsoll.errors import PlimsollError
+from plimsoll.ledger import Taken
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """What is open."""
+
+    guard: Guard
+    tokens: Tokens | None
+    checks: Mapping[str, Callable[[], str]]
+
+    def gauges(self) -> Iterable[tuple[str, str, float]]:
+        """What is measured when it is asked for: name, what of, value."""
+        return ()
+
+
+@contextlib.contextmanager
+def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> Iterator[Running]:
+    """Open a system for serving; closed again with everything recorded.
+
+    Args:
+        manifest: its file or folder.
+        state: folder for ledger and keys; None: as the manifest says.
+        with_tokens: whether callers are asked who they are.
+
+    Raises:
+        PlimsollError: it cannot be opened; see its branches.
+    """
+    with contextlib.ExitStack() as stack:
+        guard = stack.enter_context(Guard.open(manifest, state=state))
+        ledger, system = guard.ledger, guard.settings.system
+        tokens = None
+        if with_tokens:
+            tokens = Tokens(ledger, system, clock_ns=time.time_ns)
+            stack.callback(tokens.close)
+        yield Running(guard=guard, tokens=tokens, checks={"ledger": _ledger_check(guard), "control": _steered(guard)})
+
+
+def _ledger_check(guard: Guard) -> Callable[[], str]:
+    """Whether a record becomes durable: shown by writing something, at most once a second."""
+    space, key = f"ready:{guard.settings.system}", str(os.getpid())
+
+    def check() -> str:
+        try:
+            guard.ledger.reserve(space, key, expires_ns=time.time_ns() + 10**9)
+        except Taken:
+            return ""  # it was shown within the last second
+        except PlimsollError as error:
+            return f"nothing can be recorded: {error.code}"
+        return ""
+
+    return check
+
+
+def _steered(guard: Guard) -> Callable[[], str]:
+    def check() -> str:
+        return "" if guard.is_steered else "control entries are not followed"
+
+    return check

@@ -1,0 +1,78 @@
+"""What was said of a decision since it was taken: feedback, its outcome, a verdict. Each is an entry of its own."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final
+
+import msgspec
+
+from plimsoll.attest.moments import to_text
+from plimsoll.ledger import Draft, Entry, Ledger, Table
+
+FEEDBACK: Final = "feedback"
+OUTCOME: Final = "outcome"
+
+
+class Judged(enum.StrEnum):
+    """What somebody who used an answer says of it."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNCLEAR = "unclear"
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a user says of an answer. The body of a ``feedback`` entry."""
+
+    judged: Judged
+    by: str = ""  # who says it, as the client names them
+    comment: str = ""
+    correction: Any = None  # what the answer should have been
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What turned out to be true. The body of an ``outcome`` entry."""
+
+    value: Any
+    observed_at: str = ""  # RFC 3339
+    source: str = ""  # how it is known
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """One later entry about a decision."""
+
+    kind: str
+    entry: str
+    time: str  # RFC 3339, UTC
+
+
+class SinceView:
+    """The projection: later entries under the id of the decision they speak of."""
+
+    name = "since"
+    version = 1
+    kinds = frozenset({FEEDBACK, OUTCOME, "released", "rejected", "quarantine.replayed", "quarantine.discarded"})
+
+    def apply(self, table: Table, entry: Entry, body: bytes | None) -> None:  # noqa: ARG002 - the shape of a fold
+        """Fold one entry in."""
+        said = msgspec.json.encode(Said(kind=entry.kind, entry=entry.id, time=to_text(entry.time_ns)))
+        for ref in entry.refs:
+            table.put(f"{ref}/{entry.time_ns:020}-{entry.id}", said)
+
+
+def said_since(ledger: Ledger, record: str) -> tuple[Said, ...]:
+    """What was said of a decision since, the oldest first."""
+    return tuple(msgspec.json.decode(raw, type=Said) for _, raw in ledger.view(SinceView()).scan(f"{record}/"))
+
+
+def say(ledger: Ledger, decision: Entry, what: Feedback | Outcome) -> Draft:
+    """The entry that says it. It is sealed as the decision is, under the same subject: erasing one erases the other."""
+    return Draft(
+        kind=FEEDBACK if isinstance(what, Feedback) else OUTCOME,
+        system=decision.system,
+        subject=ledger.subject_of(decision),
+        refs=(decision.id,),
+        body=msgspec.json.encode(what),
+        seal=decision.sealed,
+    )
