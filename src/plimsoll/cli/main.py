@@ -25,6 +25,8 @@ Plimsoll: the load line for AI systems. It measures readiness, refuses what is b
   plimsoll accept [MANIFEST]         an owner or operator accepts a release with their own key
   plimsoll keys new|show             makes a key; shows its public half for trust.yaml
   plimsoll decide TYPE [INPUT]       decisions from the shell: JSON Lines in, JSON Lines out
+  plimsoll rollout build|shadow|canary|promote|rollback|end|list
+                                     releases: keep one, run it beside the live one, promote it, go back
   plimsoll serve [MANIFEST]          decisions over HTTP, in several processes; readiness, metrics, OpenAPI
   plimsoll token new|list|revoke     who may ask the server, for what, until when
   plimsoll control stop|resume       makes every running guard hold for people, and takes it back

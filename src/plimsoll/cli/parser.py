@@ -11,7 +11,7 @@ from plimsoll.model.words import nearest
 
 COMMANDS: Final = (
     "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "init", "keys", "ledger",
-    "quarantine", "serve", "threshold", "token", "verify",
+    "quarantine", "rollout", "serve", "threshold", "token", "verify",
 )  # fmt: skip
 
 

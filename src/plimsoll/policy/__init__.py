@@ -1,6 +1,6 @@
 """What may be decided by whom, and what the guards obey now: functions of values."""
 
-from plimsoll.policy.control import Obeyed, obey
+from plimsoll.policy.control import Beside, Obeyed, is_in_share, obey
 from plimsoll.policy.tier import why_held
 
-__all__ = ["Obeyed", "obey", "why_held"]
+__all__ = ["Beside", "Obeyed", "is_in_share", "obey", "why_held"]

@@ -1,12 +1,15 @@
-"""Bounds, one method a file, under its paper's name."""
+"""Bounds and tests, one method a file, under its paper's name."""
 
 from plimsoll.stats.beta import beta_quantile, beta_tails, regularised_beta
 from plimsoll.stats.bounded_mean import betting_lower, betting_total, betting_upper
 from plimsoll.stats.proportion import MOST_CASES, clopper_pearson_lower, clopper_pearson_upper, smallest_total
 from plimsoll.stats.quantile import lower_rank, quantile_rank, smallest_window, upper_rank
+from plimsoll.stats.two_streams import ODDS_RATIOS, TwoStreams
 
 __all__ = [
     "MOST_CASES",
+    "ODDS_RATIOS",
+    "TwoStreams",
     "beta_quantile",
     "beta_tails",
     "betting_lower",
