@@ -1,8 +1,8 @@
 """Whether a canary is worse than the live release: from counts of blocks, to a sentence or nothing.
 
-Each guard counts what both releases did for about a second, and writes the counts down: one block. Blocks of all guards,
-in whatever order they come, make one comparison, since the gain of a block depends on what was known before it and on
-its own counts alone. A block ends by the clock, never by what was seen in it.
+Each guard counts what both releases did for about a second, and writes the counts down: one block. Blocks of all
+guards, in whatever order they come, make one comparison, since the gain of a block depends on what was known before it
+and on its own counts alone. A block ends by the clock, never by what was seen in it.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         """In what the canary is worse, with the figures; "" while nothing shows that it is.
 
         Args:
-            alpha: probability, in (0, 1), with which a canary that is no worse in anything is ever called worse. Each of
-                the three comparisons gets a third of it (Bonferroni).
+            alpha: probability, in (0, 1), with which a canary that is no worse in anything is ever called worse.
+                Each of the three comparisons gets a third of it (Bonferroni).
         """
         return "; ".join(_said(what, seen) for what, seen in self._streams if seen.is_worse(alpha / _COMPARED))
 
