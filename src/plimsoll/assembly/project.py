@@ -19,8 +19,10 @@ from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, load_python
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
+from plimsoll.model.evidence import SERVICE
 from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
 from plimsoll.model.manifest_reader import read_manifest_bytes
+from plimsoll.model.service import undeclared
 from plimsoll.rollout import OpenedFiles, Release, build_release, search_path, uncovered
 
 SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
@@ -132,10 +134,23 @@ class Project:
         """Under which name the watcher of opened files notes what is opened for this system."""
         return str(self.folder.resolve())
 
+    def watch(self, opened: OpenedFiles) -> None:
+        """Begin to note what is opened and reached for this system."""
+        opened.start(self.watched_as, services=self.manifest.target.services)
+
     def uncovered(self, opened: OpenedFiles) -> tuple[str, ...]:
-        """Files opened so far that neither the release nor its environment covers, and those of it that changed."""
-        found = uncovered(opened.of(self.watched_as), self.release.covered)
-        return (*(self._relative(Path(p)) for p in found), *self._changed())
+        """What had a part in it so far and is not covered, and what of the release has changed meanwhile.
+
+        Files that neither the release nor its environment covers, and services that the manifest does not declare, as
+        ``service:host:port``.
+        """
+        files = uncovered(opened.of(self.watched_as), self.release.covered)
+        services = undeclared(opened.services(self.watched_as), self.manifest.target.services)
+        return (
+            *(self._relative(Path(p)) for p in files),
+            *(f"{SERVICE}{service}" for service in services),
+            *self._changed(),
+        )
 
     def _changed(self) -> tuple[str, ...]:
         """What of the release is no longer as it was: then nobody knows what was measured."""
