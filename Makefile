@@ -12,9 +12,11 @@ help: ## what there is
 demo: setup ## the whole story on real data, in about a minute
 	@$(BIN)/plimsoll demo
 
+# What measures load or time has no neighbour: it runs after the others, one by one. No test at all is a failure of either.
 test: setup ## the default test suite
 	@scripts/system-packages.sh
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone and not slow"
+	@$(BIN)/python -m pytest -m "alone and not slow"
 
 check: setup ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

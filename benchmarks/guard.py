@@ -206,7 +206,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> int:
         ("batched", "batched", ""),
         ("batched, deadline", "batched", "1s"),
     ):
-        guard = hooks.open_guard(folder(name), durability=durability, deadline=deadline)
+        guard = hooks.open_guard(folder(name), classify, durability=durability, deadline=deadline)
         call, flush, count = hooks.hook(classify, guard)
         calls = Calls(name, call, flush)
         calls.stored = count
@@ -214,7 +214,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> int:
         closers.append(guard.close)
     for name, threads in (("durable, 64 asyncio callers", False), ("durable, 64 threads", True)):
         place = folder(name)
-        guard = hooks.open_guard(place, durability="before-answer")
+        guard = hooks.open_guard(place, classify, durability="before-answer")
         concurrent = Concurrent(name, guard, callers=64, threads=threads)
         concurrent.stored = lambda at=guard.ledger.path: hooks.stored(at)
         arms.append(concurrent)

@@ -8,6 +8,7 @@ number of decisions from the ledger file itself.
 
 from __future__ import annotations
 
+import inspect
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -72,11 +73,11 @@ threshold:
 """
 
 
-def open_guard(directory: str, *, durability: str, deadline: str = "") -> Guard:
-    """A guard over a fresh ledger in a directory, opened from a manifest."""
+def open_guard(directory: str, fn: Callable[[Any], Any], *, durability: str, deadline: str = "") -> Guard:
+    """A guard over a fresh ledger in a directory, opened from a manifest; its release covers the function's file."""
     folder = Path(directory)
     (folder / "claim.odcs.yaml").write_text(CONTRACT, encoding="utf-8")
-    target = f"  path: [{Path(__file__).resolve().parent}]"
+    target = f"  path: [{Path(__file__).resolve().parent}]\n  artifacts: [{Path(inspect.getfile(fn)).resolve()}]"
     target += f"\n  deadline: {deadline}" if deadline else ""
     manifest = folder / "plimsoll.yaml"
     manifest.write_text(MANIFEST.format(durability=durability, target=target), encoding="utf-8")
@@ -85,22 +86,22 @@ def open_guard(directory: str, *, durability: str, deadline: str = "") -> Guard:
 
 def guard_durable(fn: Callable[[Any], Any], directory: str) -> Hook:
     """Every record is on the disk before its answer leaves."""
-    return hook(fn, open_guard(directory, durability="before-answer"))
+    return hook(fn, open_guard(directory, fn, durability="before-answer"))
 
 
 def guard_batched(fn: Callable[[Any], Any], directory: str) -> Hook:
     """Records are written within the flush window; the queue is bounded."""
-    return hook(fn, open_guard(directory, durability="batched"))
+    return hook(fn, open_guard(directory, fn, durability="batched"))
 
 
 def guard_durable_deadline(fn: Callable[[Any], Any], directory: str) -> Hook:
     """As `guard_durable`, with a deadline over the synchronous target."""
-    return hook(fn, open_guard(directory, durability="before-answer", deadline="1s"))
+    return hook(fn, open_guard(directory, fn, durability="before-answer", deadline="1s"))
 
 
 def guard_batched_deadline(fn: Callable[[Any], Any], directory: str) -> Hook:
     """As `guard_batched`, with a deadline over the synchronous target."""
-    return hook(fn, open_guard(directory, durability="batched", deadline="1s"))
+    return hook(fn, open_guard(directory, fn, durability="batched", deadline="1s"))
 
 
 def hook(fn: Callable[[Any], Any], guard: Guard) -> Hook:

@@ -38,6 +38,8 @@ _TEXTS: Final = {
     Text.FILE: "path",
     Text.SLUG: "short name",
     Text.CALLABLE: "`package.module:callable`",
+    Text.VARIABLE: "name of a variable",
+    Text.SERVICE: "`host:port`",
 }
 
 

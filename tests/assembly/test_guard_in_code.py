@@ -15,7 +15,7 @@ from cli.tiny_system import environment
 
 from plimsoll import Guard
 from plimsoll.assembly.project import Project
-from plimsoll.errors import InputError, InvalidFile, StoreClosed, TargetError
+from plimsoll.errors import InputError, InvalidFile, StoreClosed, TargetError, UsageError
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.ledger import Draft, Ledger, verify_ledger
 from plimsoll.model.control import Action
@@ -142,6 +142,42 @@ def test_what_breaks_its_contract_is_quarantined_and_never_raises(tiny, given):
     assert answer.disposition is Disposition.QUARANTINED
     assert answer.broken
     assert record_of(tiny, answer).disposition is Disposition.QUARANTINED
+
+
+def test_a_function_of_the_targets_package_can_take_its_place(tiny):
+    tiny.write(
+        "parity.py",
+        "def predict(record):\n    return {'parity': 'odd'}\n\n\nasync def later(record):\n    return {'parity': 'even'}\n",
+    )
+    with Guard.open(tiny.manifest) as guard:
+        import parity  # noqa: PLC0415 - beside the manifest, so only now on the path
+
+        answer = guard.decision("tell-parity")(parity.later)({"number": 1})
+        assert answer.output == {"parity": "even"}
+        assert answer.release == guard.settings.release
+    assert record_of(tiny, answer).release == answer.release
+
+
+def test_a_function_from_elsewhere_is_refused_before_it_decides_anything(tiny):
+    with Guard.open(tiny.manifest) as guard:
+        with pytest.raises(UsageError) as caught:
+
+            @guard.decision("tell-parity")
+            def here(record):
+                return {"parity": "even"}
+
+        assert f"is in {__file__}, which the release does not cover" in caught.value.message
+        assert "put it into a file of 'parity'" in caught.value.fix
+        assert list(guard.ledger.entries(kinds=("decision",))) == []
+
+
+def test_a_guard_that_knows_no_release_wraps_no_function(tiny):
+    parts = Project(tiny.manifest).guard_parts()
+    unknown = {**parts, "hold_to_release": None}
+    with Ledger.open(tiny.folder / "other.db") as ledger, BareGuard(ledger=ledger, **unknown) as guard:
+        wrap = guard.decision("tell-parity")
+        with pytest.raises(UsageError, match="without a release"):
+            wrap(parts["target"].call)
 
 
 def test_a_clock_that_goes_back_stops_nothing(tiny):

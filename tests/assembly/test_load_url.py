@@ -13,6 +13,8 @@ from plimsoll.assembly.checking import check
 from plimsoll.assembly.project import Project
 from plimsoll.model.board import Standing
 
+pytestmark = pytest.mark.alone
+
 MANIFEST = """\
 plimsoll: 1
 system: parity

@@ -25,6 +25,8 @@ from plimsoll.model.evidence import Draw, Ended, Evidence, Proportion, Repeats
 from plimsoll.model.quantity import Quantity
 from plimsoll.model.threshold import Condition
 
+pytestmark = pytest.mark.alone
+
 _ENGINE = Path(__file__).parents[1] / "engine"
 CONDITIONS = tuple(Condition.parse(t) for t in ("stability.latency_p99 <= 100ms", "stability.error_rate <= 5%"))
 

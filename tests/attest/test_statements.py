@@ -99,6 +99,7 @@ def test_every_condition_is_there_with_its_figure_bound_and_evidence(world, stat
         "provenance": "measured",
         "evidence": ["0190aaaa-1", "0190aaaa-2"],
         "measuredAt": "2026-11-21T00:30:00Z",
+        "declared": [],
     }
 
 
@@ -109,6 +110,15 @@ def test_there_is_not_one_json_number_in_it(statement) -> None:
 
     assert found == []
     assert not re.search(r"[.$]", OURS)
+
+
+def test_what_rests_on_a_declared_service_is_valid_for_a_day(world) -> None:
+    rows = list(world.board.rows)
+    rows[2] = msgspec.structs.replace(rows[2], declared=("api.example.org:443",), counts_for_s=86400.0)
+    said = world.payload(world.attest(world.change(rows=tuple(rows))))["predicate"]
+
+    assert said[OURS]["validUntil"] == "2026-11-22T00:30:00Z"
+    assert [c["declared"] for c in said[OURS]["conditions"]].count(["api.example.org:443"]) == 1
 
 
 def test_it_is_valid_until_the_first_evidence_goes_stale(world) -> None:

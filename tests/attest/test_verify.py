@@ -259,6 +259,21 @@ def test_a_clock_that_was_never_set(world, attestation: bytes) -> None:
     refused(world, attestation, "clock", "clock is not set", now_ns=0)
 
 
+def test_a_validity_of_more_than_a_day_on_a_declared_service(world) -> None:
+    """The gate itself signed it, and a verifier still does not believe it."""
+    rows = list(world.board.rows)
+    rows[2] = msgspec.structs.replace(rows[2], declared=("api.example.org:443",), counts_for_s=86400.0)
+    raw = world.attest(world.change(rows=tuple(rows)))
+
+    assert world.verify(raw).valid_until_ns == rows_measured(world) + world.day
+    longer = world.resign(raw, lambda s: s["predicate"][OURS].update(validUntil="2026-11-22T00:30:02Z"))
+    refused(world, longer, "conditions", "valid for longer than the evidence of evaluation.accuracy")
+
+
+def rows_measured(world) -> int:
+    return world.board.time_ns - 3600 * 10**9
+
+
 def test_a_validity_longer_than_its_evidence(world, attestation: bytes) -> None:
     raw = world.resign(attestation, lambda s: s["predicate"][OURS].update(validUntil="2030-01-01T00:00:00Z"))
 

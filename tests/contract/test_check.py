@@ -349,6 +349,7 @@ def test_long_values_names_and_lists_are_cut():
     ).expected.endswith("and 488 more")
 
 
+@pytest.mark.alone
 def test_a_record_with_endless_faults_gives_a_bounded_list_that_says_so_in_bounded_time():
     required = "".join(f"  - {{name: f{i}, logicalType: string, required: true}}\n" for i in range(100))
     check = checker(

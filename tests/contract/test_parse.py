@@ -168,6 +168,7 @@ def test_nesting_is_allowed_up_to_the_bound_and_not_one_deeper():
     assert not parse_record(wide, max_depth=2).reasons
 
 
+@pytest.mark.alone
 def test_a_line_of_ten_megabytes_is_refused_unread():
     raw = b'{"a": "' + b"x" * 10_000_000
     start = time.perf_counter()

@@ -15,7 +15,12 @@ RUNNABLE = [page for page in sorted(DOCS.rglob("*.md")) if any(block.runs for bl
 _NEEDS = re.compile(r"^<!-- needs: (.+) -->$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", [p for p in RUNNABLE if p != TUTORIAL], ids=named)
+def marked(page: Path) -> object:
+    """A page that goes on from the tutorial needs it to have been run, and the tutorial measures load."""
+    return pytest.param(page, marks=pytest.mark.alone if stage(page) else (), id=named(page))
+
+
+@pytest.mark.parametrize("page", [marked(p) for p in RUNNABLE if p != TUTORIAL])
 def test_a_page_runs(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     needs = _NEEDS.search(page.read_text(encoding="utf-8"))
     missing = [name for name in (needs[1].split() if needs else []) if shutil.which(name) is None]

@@ -6,11 +6,13 @@ import json
 import time
 from pathlib import Path
 
+import pytest
 from docs.pages import DOCS, blocks
 
 from plimsoll.attest import read_trust, verify_attestation
 
 
+@pytest.mark.alone
 def test_it_runs_from_an_empty_folder_to_an_attestation_that_a_deploy_step_accepts(tutorial: Path) -> None:
     trust = read_trust((tutorial / "trust.yaml").read_text(encoding="utf-8"))
     raw = (tutorial / "triage.attestation.json").read_bytes()

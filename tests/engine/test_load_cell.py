@@ -19,6 +19,8 @@ from plimsoll.engine.load_window import Outcome, quantile
 from plimsoll.errors import TargetError, UsageError
 from plimsoll.model.decision import Disposition
 
+pytestmark = pytest.mark.alone
+
 
 def records(*says: str) -> list[bytes]:
     return [json.dumps({"say": s}).encode() for s in says]

@@ -16,6 +16,8 @@ from plimsoll.engine.load_schedule import Arrivals, Schedule
 from plimsoll.engine.load_window import Outcome, WindowResult, quantile
 from plimsoll.errors import TargetError
 
+pytestmark = pytest.mark.alone
+
 RECORD = b'{"amount": 1}'
 
 

@@ -149,6 +149,17 @@ def test_a_console_without_colour_gives_plain_text(bench):
     assert board_text(board, style=styler) == board_text(board)
 
 
+def test_a_row_that_rests_on_a_declared_service_says_so(bench):
+    name = "stability.load"
+    piece = bench.evidence(name, bench.perfect(name), declared=("a:1", "b:2"), age_days=0.1)
+    board = make_board(
+        system="s", release=bench.release, threshold=bench.threshold("stability.load >= 3x"), people="p",
+        rows=bench.rows(["stability.load >= 3x"], [piece]), time_ns=bench.now,
+    )  # fmt: skip
+    said = " ".join(board_text(board).split())
+    assert "Rests on a:1, b:2, whose identities are only declared; it counts for 24 h." in said
+
+
 @given(name=st.text(max_size=40))
 def test_evidence_cannot_steer_the_terminal(bench, name):
     piece = bench.evidence("stability.load", bench.perfect("stability.load"), binds=False, uncovered=(name,))

@@ -284,6 +284,70 @@ def test_evidence_that_does_not_bind_measured_nothing(bench):
     assert "target.artifacts" in row.next
 
 
+@pytest.mark.parametrize(
+    ("uncovered", "why", "then"),
+    [
+        (
+            ("service:api.example.org:443",),
+            "Reached services that the manifest does not declare: api.example.org:443.",
+            "Declare them under target.services, which makes another release, then run",
+        ),
+        (
+            ("service:a:1", "model.bin", "service:unix:/run/x"),
+            (
+                "Opened files not covered by the release: model.bin. "
+                "Reached services that the manifest does not declare: a:1, unix:/run/x."
+            ),
+            "Declare files under target.artifacts and services under target.services, which makes another release, then",
+        ),
+    ],
+)
+def test_an_undeclared_service_keeps_evidence_from_binding_as_an_uncovered_file_does(bench, uncovered, why, then):
+    row = bench.row(ACCURACY, bench.evidence("evaluation.accuracy", GOOD, binds=False, uncovered=uncovered))
+    assert row.standing is NOT_MEASURED
+    assert row.why == why
+    assert row.next.startswith(then)
+
+
+class TestADeclaredService:
+    """Who answers at an address can be another tomorrow, so what was measured there is old after a day."""
+
+    def on(self, bench, age_days, **more):
+        services = ("api.example.org:443",)
+        return bench.evidence("evaluation.accuracy", GOOD, age_days=age_days, declared=services, **more)
+
+    @pytest.mark.parametrize(("age_days", "standing"), [(0, MET), (1, MET), (1.001, STALE)])
+    def test_its_evidence_counts_for_a_day(self, bench, age_days, standing):
+        row = bench.row(ACCURACY, self.on(bench, age_days))
+        assert row.standing is standing
+        assert row.declared == ("api.example.org:443",)
+        assert row.counts_for_s == 86400
+
+    def test_it_is_said_why_it_is_stale_so_soon(self, bench):
+        row = bench.row(ACCURACY, self.on(bench, 2))
+        assert row.why.startswith(
+            "Its newest evidence is 2 days old; at most 24 h is allowed, since it rests on a service"
+        )
+
+    def test_a_threshold_that_allows_less_is_obeyed(self, bench):
+        row = bench.row(ACCURACY, self.on(bench, 0.3), max_age=Quantity(6, "h"))
+        assert row.standing is STALE
+        assert "at most 6 h is allowed." in row.why
+        assert bench.row(ACCURACY, self.on(bench, 0.2), max_age=Quantity(6, "h")).counts_for_s == 6 * 3600
+
+    def test_other_evidence_counts_as_long_as_the_threshold_says(self, bench):
+        row = bench.row(ACCURACY, bench.evidence("evaluation.accuracy", GOOD, age_days=20))
+        assert (row.standing, row.declared, row.counts_for_s) == (MET, (), 30 * 86400)
+
+    def test_runs_together_count_as_long_as_the_shortest(self, bench):
+        fresh = {"draw": Draw.FRESH, "protocol": "p"}
+        row = bench.row(
+            ACCURACY, self.on(bench, 0.1, **fresh), bench.evidence("evaluation.accuracy", GOOD, age_days=0.2, **fresh)
+        )
+        assert row.standing is MET
+        assert row.counts_for_s == 86400
+
+
 def test_rules_that_nothing_enforces_measured_nothing(bench):
     rules = ("contracts/scan.odcs.yaml:14 uniqueItems",)
     row = bench.row(

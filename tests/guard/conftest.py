@@ -65,6 +65,7 @@ def open_guard(ledger):
             inputs={},
             default_input=checker,
             output=out,
+            hold_to_release=lambda _: None,
         )
         opened.append(guard)
         return guard

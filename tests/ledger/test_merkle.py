@@ -264,6 +264,7 @@ def test_tiles_of_tile_roots_are_the_levels_above() -> None:
     assert tile_nodes(tiles)[1] == frontier.root()
 
 
+@pytest.mark.alone
 def test_hashing_a_tile_costs_less_than_a_microsecond_a_leaf() -> None:
     """Far above what is measured (about .33): it is there to catch a change of method, not a busy machine."""
     leaves = some_leaves(TILE)

@@ -291,6 +291,7 @@ def test_a_nesting_bomb_is_no_proof() -> None:
         check_proof(b'{"plimsoll_proof":' + b"[" * 200_000, [KEY.public])
 
 
+@pytest.mark.alone
 def test_a_proof_takes_milliseconds(made: Made) -> None:
     """Far above what is measured (about 1 and .3): it is there to catch a scan of the whole, not a busy machine."""
     making, checking = [], []

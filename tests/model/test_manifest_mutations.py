@@ -24,7 +24,9 @@ HOSTILE: list[Any] = [
     None, True, False, 0, 1, -1, 16, 1.5, 1e308, 10**200, "", " ", "TBD", "x", "yes", "\x1b[2J", "a" * 1000, "5%", "300ms",
     "every 90 days", "/s", "1e999%", "stability.load >= 3x", "stability.load >= 1e400x", "nobody@example.org", "a@b@c",
     [], [[]], [None], {}, {"a": 1}, {"": ""}, ["x", "x"], "automatic", "plimsoll", "٣ms", "=", ">= 3x", "<", "a: b",
+    ["a.b:1", "[::1]:80", "unix:/x y"], ["a:0"], ["a:99999"], ["https://a.b/c"], ["\u2028a:1"], ["MODEL", "_X"], ["$HOME"], ["A=b"],
 ]  # fmt: skip
+KEYS = ["value", "tier", "deadline", "http", "services", "environment", "", "x y"]
 
 
 def paths_of(data: Any, path: Path = ()) -> list[Path]:
@@ -38,6 +40,11 @@ def parent_of(data: Any, path: Path) -> Any:
     return data
 
 
+def hostile(draw: st.DataObject) -> Any:
+    """A copy: what is put into a manifest may be mutated there, and must not be so in the next example."""
+    return copy.deepcopy(draw.draw(st.sampled_from(HOSTILE), label="value"))
+
+
 def mutate(data: Any, draw: st.DataObject) -> None:
     path = draw.draw(st.sampled_from(paths_of(data) or [()]), label="path")
     if not path:
@@ -47,13 +54,11 @@ def mutate(data: Any, draw: st.DataObject) -> None:
     if action == "delete":
         del parent[last]
     elif action == "replace":
-        parent[last] = draw.draw(st.sampled_from(HOSTILE), label="value")
+        parent[last] = hostile(draw)
     elif action == "misspell" and isinstance(parent, dict):
         parent[f"{last}x"[draw.draw(st.integers(0, 1)) :]] = parent.pop(last)
     elif action == "add" and isinstance(parent, dict):
-        parent[draw.draw(st.sampled_from(["value", "tier", "deadline", "http", "", "x y"]))] = draw.draw(
-            st.sampled_from(HOSTILE)
-        )
+        parent[draw.draw(st.sampled_from(KEYS))] = hostile(draw)
     elif action == "move":
         parent[last] = copy.deepcopy(data)
 

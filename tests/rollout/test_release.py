@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.errors import InputError, TargetError
-from plimsoll.model.canonical import canonical, digest
+from plimsoll.model.canonical import canonical, digest, digest_bytes
 from plimsoll.rollout import Release, build_release, release_digest
 
 
@@ -74,6 +74,36 @@ class TestWhatChangesIt:
         system.change("review", to={"per_item": "30s", "capacity": "4h"})
         before = build(system)
         system.change(*path, to=to)
+        assert changed(system, before) == {"manifest"}
+
+    def test_a_declared_variable(self, system):
+        """Another value, none, an empty one, and one more name: each is another release."""
+        system.change("target", "environment", to=["MODEL", "REGION"])
+        digests = {
+            build(system, variables=given).digest
+            for given in ({"MODEL": "a"}, {"MODEL": "b"}, {"MODEL": ""}, {}, {"MODEL": "a", "REGION": "eu"})
+        }
+        assert len(digests) == 5
+        before = build(system)
+        system.change("target", "environment", to=["MODEL"])
+        assert changed(system, before) == {"manifest", "variable:REGION"}
+
+    def test_a_variable_that_is_not_declared_does_not(self, system):
+        system.change("target", "environment", to=["MODEL"])
+        one, other = ({"MODEL": "a", "HOME": home} for home in ("/a", "/b"))
+        assert build(system, variables=one) == build(system, variables=other)
+
+    def test_a_value_is_nowhere_in_the_release(self, system):
+        """Its SHA-256 is, so that anybody with the value can take the digest again."""
+        system.change("target", "environment", to=["MODEL", "KEY"])
+        release = build(system, variables={"MODEL": "the value itself \udcff"})
+        assert release.parts["variable:MODEL"] == digest_bytes(os.fsencode("the value itself \udcff"))
+        assert release.parts["variable:KEY"] == "unset"
+        assert b"the value itself" not in canonical(release)
+
+    def test_the_declared_services(self, system):
+        before = build(system)
+        system.change("target", "services", to=["api.example.org:443"])
         assert changed(system, before) == {"manifest"}
 
     def test_the_confidence_below_which_people_look(self, system):

@@ -104,10 +104,11 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
             uncovered=lambda: (*outside, *self.uncovered()),
             of_people=of_people,
             unenforced=unenforced,
+            declared=() if of_people else self.project.manifest.target.services,
         )
 
     def uncovered(self) -> tuple[str, ...]:
-        """Files opened here, or by a guard in another process, that the release does not cover."""
+        """What was opened or reached here, or by a guard in another process, and is not covered."""
         elsewhere = {
             path
             for entry in self.ledger.entries(kinds=("release.uncovered",), system=self.about.system)
@@ -122,10 +123,10 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uncovered(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a ``release.uncovered`` entry: files that a guard opened and its release does not cover."""
+    """The body of a ``release.uncovered`` entry: what a guard opened or reached and its release does not cover."""
 
     release: str
-    files: tuple[str, ...]
+    files: tuple[str, ...]  # and services, as ``service:host:port``
 
     def of(self, release: str) -> tuple[str, ...]:
         """The files, if they are about this release."""
@@ -163,7 +164,7 @@ def assess(bench: Workbench, names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in ORDER]
     if unknown:
         raise UsageError(f"there is no assessment '{unknown[0]}'", fix=f"there are: {', '.join(ORDER)}")
-    bench.opened.start(bench.project.watched_as)
+    bench.project.watch(bench.opened)
     try:
         for name in ORDER:
             if name in names:

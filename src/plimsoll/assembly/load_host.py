@@ -23,9 +23,9 @@ from plimsoll.model.evidence import Started
 
 
 def host(manifest: Path, state: Path, run: str, socket_path: str, decision_type: str) -> None:
-    """Serve until the driver hangs up; then record which files were opened that the release does not cover."""
+    """Serve until the driver hangs up; then record what was opened or reached that the release does not cover."""
     project = Project(manifest, state=state)
-    OPENED.start(project.watched_as)
+    project.watch(OPENED)
     with project.open_ledger() as ledger, project.open_guard(ledger, run=run, rehearsal=True) as guard:
         _check_release(project, ledger, run)
 
@@ -68,8 +68,9 @@ def _check_release(project: Project, ledger: Ledger, run: str) -> None:
     release = msgspec.json.decode(ledger.body(entry), type=Started).release
     if release != project.release.digest:
         raise TargetError(
-            f"the files of {project.file} changed after the measurement had begun",
-            fix="leave them as they are while it runs, and run it again",
+            f"the files of {project.file}, or its environment, changed after the measurement had begun",
+            fix="leave them as they are while it runs, and run it again; a target must not set a variable that "
+            "target.environment names",
         )
 
 

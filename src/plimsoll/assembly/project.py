@@ -6,22 +6,24 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
-from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly
+from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, load_python_target
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
+from plimsoll.model.evidence import SERVICE
 from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
 from plimsoll.model.manifest_reader import read_manifest_bytes
-from plimsoll.rollout import OpenedFiles, Release, build_release, search_path, uncovered
+from plimsoll.model.service import undeclared
+from plimsoll.rollout import OpenedFiles, Release, build_release, code_outside, search_path, uncovered
 
 SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
 
@@ -43,6 +45,7 @@ class GuardParts(TypedDict):
     inputs: Mapping[str, Checker]
     default_input: Checker | None
     output: Checker | None
+    hold_to_release: Callable[[Callable[..., Any]], None]
 
 
 class Project:
@@ -132,10 +135,23 @@ class Project:
         """Under which name the watcher of opened files notes what is opened for this system."""
         return str(self.folder.resolve())
 
+    def watch(self, opened: OpenedFiles) -> None:
+        """Begin to note what is opened and reached for this system."""
+        opened.start(self.watched_as, services=self.manifest.target.services)
+
     def uncovered(self, opened: OpenedFiles) -> tuple[str, ...]:
-        """Files opened so far that neither the release nor its environment covers, and those of it that changed."""
-        found = uncovered(opened.of(self.watched_as), self.release.covered)
-        return (*(self._relative(Path(p)) for p in found), *self._changed())
+        """What had a part in it so far and is not covered, and what of the release has changed meanwhile.
+
+        Files that neither the release nor its environment covers, and services that the manifest does not declare, as
+        ``service:host:port``.
+        """
+        files = uncovered(opened.of(self.watched_as), self.release.covered)
+        services = undeclared(opened.services(self.watched_as), self.manifest.target.services)
+        return (
+            *(self._relative(Path(p)) for p in files),
+            *(f"{SERVICE}{service}" for service in services),
+            *self._changed(),
+        )
 
     def _changed(self) -> tuple[str, ...]:
         """What of the release is no longer as it was: then nobody knows what was measured."""
@@ -151,6 +167,29 @@ class Project:
             return path.resolve().relative_to(self.folder.resolve()).as_posix()
         except ValueError:
             return str(path)
+
+    def hold_to_release(self, function: Callable[..., Any]) -> None:
+        """Return when the release covers the code of a function, and of all that it is wrapped in or holds.
+
+        Raises:
+            UsageError: it does not; with the file that the code is in.
+        """
+        found = code_outside(function, self.release)
+        if found is None:
+            return
+        package = self.manifest.target.python.partition(":")[0].partition(".")[0]
+        if found.changed:
+            raise UsageError(
+                f"what '{found.what}' runs is not what {self._relative(Path(found.where))} holds: the file was changed "
+                "after the release was taken, or the function was made in another way",
+                fix="start the program anew, with the files as they are; that takes the release of them",
+            )
+        raise UsageError(
+            f"the code of '{found.what}' is in {found.where}, which the release does not cover: no record could say "
+            "what took the decision",
+            fix=f"put it into a file of '{package}', the package of target.python, or name its file under "
+            "target.artifacts",
+        )
 
     # -- the running parts
 
@@ -213,6 +252,7 @@ class Project:
             inputs=self.checkers,
             default_input=self.default_checker,
             output=self._compile(self.outputs[0]) if self.outputs else None,
+            hold_to_release=self.hold_to_release,
         )
 
 

@@ -80,9 +80,10 @@ class Run:
         about: the release and threshold it is for.
         assessment: its name, as in the metric catalogue.
         protocol: how it is measured: settings and digests of what it is measured on, never of a result.
-        uncovered: gives the files opened so far that the release does not cover; evidence taken with any does not bind.
+        uncovered: gives what was opened or reached so far and is not covered; evidence taken with any does not bind.
         of_people: whether what is measured depends on who is named, so that naming others voids it.
         unenforced: contract rules that nothing enforces yet; ``contracts.valid_rate`` rests on them.
+        declared: services that what is measured rests on; who answers there is only declared.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Run:
         uncovered: Callable[[], tuple[str, ...]] = tuple,
         of_people: bool = False,
         unenforced: tuple[str, ...] = (),
+        declared: tuple[str, ...] = (),
     ) -> None:
         self._ledger = ledger
         self.about = about
@@ -103,6 +105,7 @@ class Run:
         self._uncovered = uncovered
         self._of_people = of_people
         self._unenforced = unenforced
+        self._declared = declared
         self._given: list[dict[str, Any]] = []
         self._detail: Any = None
         self.id = ""
@@ -170,6 +173,7 @@ class Run:
                 people=self.about.people if self._of_people else "",
                 binds=not outside,
                 uncovered=outside,
+                declared=self._declared,
                 unenforced=self._unenforced if given["metric"] == "contracts.valid_rate" else (),
                 artifact="" if self._detail is None else digest(self._detail),
                 **given,

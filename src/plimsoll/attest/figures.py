@@ -9,6 +9,7 @@ from plimsoll.attest.statements import BASE_UNIT, decimal
 from plimsoll.attest.wire import failed, read_moment
 from plimsoll.model.attestation import Judged, LoadLine
 from plimsoll.model.board import Standing
+from plimsoll.model.evidence import DECLARED_MOST_S
 from plimsoll.model.threshold import Condition, Threshold
 
 
@@ -31,13 +32,14 @@ def check_conditions(line: LoadLine, threshold: Threshold) -> None:
 
 
 def check_freshness(line: LoadLine, threshold: Threshold, valid_until_ns: int) -> None:
-    """Return when the validity follows from the age of the evidence.
+    """Return when the validity follows from the age of the evidence, and from what it rests on.
 
     Raises:
         VerificationFailed: it is claimed for longer than the oldest evidence is fresh.
     """
-    max_age_ns = int(threshold.max_age.base * NS)
     for judged in line.conditions:
+        most_s = min(threshold.max_age.base, DECLARED_MOST_S) if judged.declared else threshold.max_age.base
+        max_age_ns = int(most_s * NS)
         measured_ns = read_moment(judged.measured_at, f"the age of {judged.condition}")
         if valid_until_ns > measured_ns + max_age_ns + NS:  # moments are written in whole seconds
             raise failed(

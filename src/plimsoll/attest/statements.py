@@ -154,7 +154,8 @@ def valid_until(board: Board, threshold: Threshold) -> int:
         if row.standing is Standing.MET:
             if row.age_s is None:
                 raise NoEvidence(row.condition)
-            left_s = min(left_s, threshold.max_age.base - row.age_s)
+            counts_for_s = threshold.max_age.base if row.counts_for_s is None else row.counts_for_s
+            left_s = min(left_s, counts_for_s - row.age_s)
     return board.time_ns + int(left_s * NS)
 
 
@@ -192,6 +193,7 @@ def _one_judged(row: Row, time_ns: int) -> Judged:
         provenance=row.provenance,
         evidence=row.entries,
         measured_at="" if measured_ns is None else to_text(measured_ns),
+        declared=row.declared,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from plimsoll.model.board import Row
 from plimsoll.model.quantity import Quantity, UnitKind
 from plimsoll.model.threshold import Condition, Op
 
@@ -67,6 +68,19 @@ def age_text(seconds: float) -> str:
         if seconds >= at_least:
             return f"{math.floor(seconds / size)} {unit} old"
     return "1 min old" if seconds >= 60 else "just now"
+
+
+def declared_text(row: Row) -> str:
+    """What a row that rests on services says of them: that nobody knows who answers there, and how long it counts.
+
+    >>> row = Row(condition="", metric="", op="", limit="", dimension="", standing="met",
+    ...           declared=("api.example.org:443",), counts_for_s=86400.0)
+    >>> declared_text(row)
+    'Rests on api.example.org:443, whose identity is only declared; it counts for 24 h.'
+    """
+    whose = "whose identity is" if len(row.declared) == 1 else "whose identities are"
+    until = "" if row.counts_for_s is None else f"; it counts for {duration_text(row.counts_for_s)}"
+    return f"Rests on {listed(row.declared)}, {whose} only declared{until}."
 
 
 def gap_text(condition: Condition, figure: float) -> str:

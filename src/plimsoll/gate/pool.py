@@ -4,7 +4,8 @@ Which pieces count
     Those of this very release and this metric that are *sound*: the instrument was in good health, nothing that the
     release does not cover had a part in it, no contract rule it rests on goes unenforced, the people it depends on are
     still the ones named, and the sample is of the metric's kind and makes sense. Pieces older than the threshold's
-    maximum age are left out; only if none younger is left is the condition stale. A copy of a piece counts once.
+    maximum age (than one day, where they rest on a service whose identity is only declared) are left out; only if none
+    younger is left is the condition stale. A copy of a piece counts once.
 
 What a further run adds, by `Draw`
     *Fixed*: the same cases again. Every run is judged by itself and the worst counts; n does not grow.
@@ -60,6 +61,15 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
         order = (Provenance.SIMULATED, Provenance.DECLARED, Provenance.MEASURED)
         return min((d.evidence.provenance for d in self.pieces), key=order.index)
 
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The services that any of the pieces rests on."""
+        return tuple(sorted({service for d in self.pieces for service in d.evidence.declared}))
+
+    def counts_for_s(self, max_age_s: float) -> float:
+        """Seconds after which the first of the pieces is stale."""
+        return min(d.evidence.counts_for_s(max_age_s) for d in self.pieces)
+
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
     """All evidence for one release and one metric. Protocols stand newest first, by their last run."""
@@ -87,7 +97,7 @@ def pool(
     left_out: list[Unsound] = []
     for piece in _of(metric, release, evidence):
         flaw = unsound(piece, metric, people)
-        young = -_MOST_AHEAD_S <= age_s(piece, now_ns) <= max_age_s
+        young = -_MOST_AHEAD_S <= age_s(piece, now_ns) <= piece.evidence.counts_for_s(max_age_s)
         if flaw is not None:
             left_out += [flaw] if young else []
         else:

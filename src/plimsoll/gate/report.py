@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from plimsoll.gate.charts import interval_svg, latency_svg, percent, rates_svg, scale_of, shares_svg, surely_below
-from plimsoll.gate.figures import age_text, duration_text, plural
+from plimsoll.gate.figures import age_text, declared_text, duration_text, plural
 from plimsoll.gate.mark import css_class, glyph_svg, mark_svg
 from plimsoll.gate.svg import Svg, element
 from plimsoll.model.board import Board, Outcome, Row, Standing
@@ -370,6 +370,7 @@ def _environment() -> Environment:
         bound=bound_text,
         age=age_text,
         css=css_class,
+        declared=declared_text,
         percent=percent,
         plural=plural,
     )

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from plimsoll.gate.figures import listed
-from plimsoll.model.evidence import BoundedMean, Census, Dated, Proportion, Repeats, Sample, Window, Windows
+from plimsoll.model.evidence import SERVICE, BoundedMean, Census, Dated, Proportion, Repeats, Sample, Window, Windows
 from plimsoll.model.metrics import Kind, Metric
 
 _SAMPLE_OF: Final[dict[Kind, type]] = {
@@ -47,15 +47,28 @@ def unsound(piece: Dated, metric: Metric, people: str = "") -> Unsound | None:
         why = f"The instrument was not in good health, so its figure says nothing of the system: {reason}."
         mend = "Give the instrument what it lacked"
     elif not evidence.binds:
-        files = listed(evidence.uncovered) or "which ones was not recorded"
-        why = f"Opened files not covered by the release: {files}."
-        mend = "Declare them under target.artifacts, which makes another release"
+        why, mend = _uncovered(evidence.uncovered)
     elif evidence.unenforced:
         why = f"It rests on contract rules that nothing enforces yet: {listed(evidence.unenforced)}."
         mend = "Write those rules in a form that is enforced"
     else:
         return None
     return Unsound(piece=piece, why=why, mend=mend)
+
+
+def _uncovered(names: tuple[str, ...]) -> tuple[str, str]:
+    """Why something that is not covered keeps evidence from counting, and what to do."""
+    services = tuple(name.removeprefix(SERVICE) for name in names if name.startswith(SERVICE))
+    files = tuple(name for name in names if not name.startswith(SERVICE))
+    why, mend = [], []
+    if files or not services:
+        why.append(f"Opened files not covered by the release: {listed(files) or 'which ones was not recorded'}.")
+        mend.append("files under target.artifacts")
+    if services:
+        why.append(f"Reached services that the manifest does not declare: {listed(services)}.")
+        mend.append("services under target.services")
+    named = "them" + mend[0].removeprefix("files").removeprefix("services") if len(mend) == 1 else " and ".join(mend)
+    return " ".join(why), f"Declare {named}, which makes another release"
 
 
 def _flaw(sample: Sample, metric: Metric) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from plimsoll.gate.figures import age_text
+from plimsoll.gate.figures import age_text, declared_text
 from plimsoll.model.board import Board, Outcome, Row, Standing
 from plimsoll.model.evidence import Provenance
 from plimsoll.model.threshold import Op
@@ -163,6 +163,8 @@ def _details(row: Row, page: _Page) -> Iterator[str]:
     facts += ["" if row.provenance in {"", Provenance.MEASURED.value} else row.provenance]
     met = row.standing is Standing.MET
     yield from page.paragraph(" · ".join(filter(None, [*facts, row.why if met else ""])), QUIET, indent=4)
+    if row.declared:
+        yield from page.paragraph(declared_text(row), QUIET, indent=4)
     if not met:
         distance = row.gap or row.needed
         said = f"{distance[0].upper()}{distance[1:]}. {row.why}" if distance else row.why

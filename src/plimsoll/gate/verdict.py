@@ -71,7 +71,7 @@ def _judged(condition: Condition, threshold: Threshold, found: Pool, now_ns: int
         said.append(counts.pooled.pieces[0].evidence.finding)
     if counts is not readings[0]:
         last = counts.pooled.pieces[-1].time_ns
-        until = last + round(threshold.max_age.base * 1e9)
+        until = last + round(counts.pooled.pieces[-1].evidence.counts_for_s(threshold.max_age.base) * 1e9)
         said.append(
             f"That was measured on {_day(last)} in another way than the last run's; being on the wrong side it counts "
             f"until {_day(until)}."
@@ -79,7 +79,7 @@ def _judged(condition: Condition, threshold: Threshold, found: Pool, now_ns: int
     why = " ".join(filter(None, [*said, _left_out(found)]))
     row = _row_of(condition, weighed.standing, why=why, then=_next(condition, counts))
     return msgspec.structs.replace(
-        _with_figures(row, condition, counts, now_ns),
+        _with_figures(row, condition, counts, threshold, now_ns),
         gap=weighed.gap,
         needed=weighed.needed,
         margin=margin(condition, weighed.estimate),
@@ -93,11 +93,15 @@ def _stale(condition: Condition, threshold: Threshold, found: Pool, now_ns: int)
     if newest < 0:
         why = f"Its evidence is dated {duration_text(-newest)} ahead of now: a clock was wrong."
     else:
-        allowed = threshold.max_age
-        why = f"Its newest evidence is {duration_text(newest)} old; at most {allowed} is allowed."
+        counts_for = found.stale[0].counts_for_s(threshold.max_age.base)
+        short = counts_for < threshold.max_age.base
+        allowed = f"{duration_text(counts_for)} is allowed, since it rests on a service that is only declared"
+        why = f"Its newest evidence is {duration_text(newest)} old; at most "
+        why += f"{allowed}." if short else f"{threshold.max_age} is allowed."
     then = f"Measure it again: run `{_command(condition.entry)}`."
     row = _row_of(condition, Standing.STALE, why=f"{why} {_left_out(found)}".rstrip(), then=then)
-    return _with_figures(row, condition, _worst(condition, found.stale[0], threshold.confidence.base), now_ns)
+    worst = _worst(condition, found.stale[0], threshold.confidence.base)
+    return _with_figures(row, condition, worst, threshold, now_ns)
 
 
 def _not_measured(condition: Condition, found: Pool) -> Row:
@@ -157,7 +161,7 @@ def _row_of(condition: Condition, standing: Standing, *, why: str, then: str = "
     )
 
 
-def _with_figures(row: Row, condition: Condition, reading: _Reading, now_ns: int) -> Row:
+def _with_figures(row: Row, condition: Condition, reading: _Reading, threshold: Threshold, now_ns: int) -> Row:
     """What was measured, in numbers and in words."""
     weighed, protocol = reading.weighed, reading.protocol
     runs = len(protocol.pieces)
@@ -172,6 +176,8 @@ def _with_figures(row: Row, condition: Condition, reading: _Reading, now_ns: int
         age_s=max(0.0, age_s(protocol.pieces[0], now_ns)),
         entries=tuple(piece.entry for piece in protocol.pieces),
         provenance=protocol.provenance.value,
+        declared=protocol.declared,
+        counts_for_s=protocol.counts_for_s(threshold.max_age.base),
     )
 
 

@@ -104,6 +104,7 @@ class Guard:
         inputs: Mapping[str, Checker],
         default_input: Checker | None,
         output: Checker | None,
+        hold_to_release: Callable[[Callable[..., Any]], None] | None = None,
     ) -> None:
         """Put together from parts; `plimsoll.Guard.open` does it from a manifest.
 
@@ -114,6 +115,8 @@ class Guard:
             inputs: the contract of each declared source, by source name.
             default_input: the contract of every other source; None: such input is not checked.
             output: the contract of what leaves; None: it is not checked.
+            hold_to_release: raises `UsageError` when the release does not cover a function's code; None: nobody can
+                tell, so no function can be wrapped.
         """
         self.settings = settings
         self.ledger = ledger
@@ -122,6 +125,7 @@ class Guard:
         self._inputs = inputs
         self._default_input = default_input
         self._output = output
+        self._hold_to_release = hold_to_release
         self._once = Once(ledger, settings.system)
         self._controls = Controls()
         self._follower: Follower | None = None
@@ -241,10 +245,20 @@ class Guard:
     def decision(self, type: str) -> Callable[[Callable[[Any], R]], Callable[[Any], Answer]]:  # noqa: A002
         """Wrap a function of one record, so that calling it takes a guarded decision of this type.
 
-        The function takes the place of the manifest's target for these calls.
+        The function takes the place of the manifest's target for these calls. The record names the release, so the
+        function's code must be of it: in a file of the target's package, or one that ``target.artifacts`` names.
+
+        Raises:
+            UsageError: when it wraps a function whose code the release does not cover; with the file that it is in.
         """
 
         def wrap(function: Callable[[Any], R]) -> Callable[[Any], Answer]:
+            if self._hold_to_release is None:
+                raise UsageError(
+                    "this guard was put together without a release that a function could be held to",
+                    fix='open it from a manifest: `Guard.open("plimsoll.yaml")`',
+                )
+            self._hold_to_release(function)
             target = PythonTarget(function, getattr(function, "__qualname__", "function"))
             caller = Caller(target, deadline_s=self.settings.deadline_s, concurrency=self.settings.concurrency)
             self._callers.append(caller)

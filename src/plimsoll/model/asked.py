@@ -24,6 +24,8 @@ class Text(enum.StrEnum):
     FILE = "file"  # a path relative to the manifest
     SLUG = "slug"  # a short name of a-z, 0-9 and -
     CALLABLE = "callable"  # "package.module:callable"
+    VARIABLE = "variable"  # name of an environment variable
+    SERVICE = "service"  # "host:port" or "unix:/path"
 
 
 class Says(msgspec.Struct, frozen=True):
@@ -68,6 +70,8 @@ KnownContact = Annotated[str, Asked(text=Text.KNOWN)]
 File = Annotated[str, Asked(text=Text.FILE)]
 Slug = Annotated[str, Asked(text=Text.SLUG)]
 Reference = Annotated[str, Asked(text=Text.CALLABLE, example="package.module:callable")]
+Variable = Annotated[str, Asked(text=Text.VARIABLE, example="MODEL_NAME")]
+Service = Annotated[str, Asked(text=Text.SERVICE, example="api.example.org:443")]
 Duration = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="300ms")]
 Period = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="90 days", every=True)]
 Rate = Annotated[Quantity, Asked(unit=UnitKind.RATE, above=0.0, example="50/s")]

@@ -104,6 +104,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     provenance: str = ""
     evidence: tuple[str, ...] = ()  # ledger entries
     measured_at: str = ""  # of the oldest piece of evidence; RFC 3339, UTC
+    declared: tuple[str, ...] = ()  # services that it rests on, whose identity is only declared
 
 
 class LoadLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

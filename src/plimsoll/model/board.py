@@ -45,6 +45,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float | None = None  # age of the oldest piece of evidence
     entries: tuple[str, ...] = ()  # ledger entries it rests on
     provenance: str = ""
+    declared: tuple[str, ...] = ()  # services that it rests on, whose identity is only declared
+    counts_for_s: float | None = None  # age at which its evidence is stale; None: nothing was measured
     margin: float | None = None  # estimate against the limit, 1 = on the line, above = met; for drawing only
     margin_bound: float | None = None
     next: str = ""  # what to do

@@ -237,7 +237,7 @@ class ReportDetails(_Detail, frozen=True, kw_only=True):
     organisation: OrganisationDetail | None = None
     measured: tuple[Measured, ...] = ()
     release_parts: tuple[ReleasePart, ...] = ()
-    uncovered: tuple[str, ...] = ()  # files opened at run time that the release does not cover
+    uncovered: tuple[str, ...] = ()  # opened or reached at run time, and not covered
     checkpoint: CheckpointDetail | None = None
     threshold_signed_ns: int | None = None  # when the setter signed; None: nobody has
     attestation: str = ""  # name of the attestation file beside the report, if one was written

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import msgspec
+
+SERVICE: Final = "service:"  # before a service among what is not covered; a file stands as its path
+
+DECLARED_MOST_S: Final = 86_400.0
+"""Seconds for which evidence counts that rests on a service whose identity is only declared, unless the threshold's
+maximum age is shorter. Nothing tells when another model answers at an address; what was measured there is soon old."""
 
 
 class Provenance(enum.StrEnum):
@@ -91,11 +98,16 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     healthy: bool = True  # False: the instrument was out of breath, so the figure says nothing of the system
     why_unhealthy: str = ""
     binds: bool = True  # False: something that the release does not cover had a part in it
-    uncovered: tuple[str, ...] = ()  # files that were opened and are not covered by the release
+    uncovered: tuple[str, ...] = ()  # files that were opened, services that were reached, and are not covered
+    declared: tuple[str, ...] = ()  # services that it rests on, "host:port"; who answers there is only declared
     unenforced: tuple[str, ...] = ()  # "file:line rule": contract rules this figure rests on that nothing enforces yet
     artifact: str = ""  # digest of the raw results
     people: str = ""  # people digest, for evidence that depends on who is named
     threshold: str = ""  # threshold digest at the start of the run
+
+    def counts_for_s(self, max_age_s: float) -> float:
+        """Seconds after which it is stale, under a threshold's maximum age."""
+        return min(max_age_s, DECLARED_MOST_S) if self.declared else max_age_s
 
 
 class Dated(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,8 +24,10 @@ from plimsoll.model.asked import (
     Reference,
     Says,
     Sentence,
+    Service,
     Share,
     Slug,
+    Variable,
 )
 from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Tier
@@ -107,6 +109,12 @@ class Target(Declared, frozen=True, kw_only=True):
     ] = ()
     artifacts: Annotated[
         tuple[File, ...], Says("files the target reads, relative to the manifest: weights, prompts, tables")
+    ] = ()
+    environment: Annotated[
+        tuple[Variable, ...], Says("names of environment variables that decide how it answers; never their values")
+    ] = ()
+    services: Annotated[
+        tuple[Service, ...], Says("what it reaches over the network, as host:port; `*` for any port; unix:/path")
     ] = ()
     deadline: Annotated[
         Duration | None, Says("what the caller waits at most; without it, as long as the target takes")

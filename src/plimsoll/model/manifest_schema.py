@@ -20,7 +20,7 @@ import msgspec
 
 from plimsoll.model.asked import Asked, Key, Text, key_of, keys_of
 from plimsoll.model.manifest import Manifest
-from plimsoll.model.manifest_values import SLUG
+from plimsoll.model.manifest_values import SLUG, VARIABLE
 from plimsoll.model.metrics import METRICS, Better, Kind, Metric
 from plimsoll.model.quantity import NUMBER, Quantity, UnitKind, units_of
 from plimsoll.model.threshold import Condition
@@ -30,6 +30,8 @@ SHIPPED: Final = "plimsoll.schema.json"  # beside this module
 _TEXTS: Final[dict[Text, dict[str, Any]]] = {
     Text.SLUG: {"pattern": f"^\\s*{SLUG}\\s*$"},
     Text.CALLABLE: {"pattern": "^\\s*[^:\\s]+:[^:\\s]+\\s*$", "examples": ["package.module:callable"]},
+    Text.VARIABLE: {"pattern": f"^\\s*{VARIABLE}\\s*$", "examples": ["MODEL_NAME"]},
+    Text.SERVICE: {"pattern": "^\\s*(unix:[/@].*|\\S+:([0-9]{1,5}|\\*))\\s*$", "examples": ["api.example.org:443"]},
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from plimsoll.model.asked import Asked, Text
 from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.quantity import Quantity, UnitKind, example_of, units_of
+from plimsoll.model.service import check_service
 from plimsoll.model.threshold import Condition
 from plimsoll.model.unanswered import is_unanswered
 from plimsoll.model.words import nearest, quoted
@@ -20,6 +21,7 @@ from plimsoll.model.words import nearest, quoted
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
 SLUG: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]*@[^@\s,;<>]+")  # also "@team", as chats and code hosts write it
 _LONGEST_LINE: Final = 1024  # characters of a name, contact or path; the longest e-mail address has 254
 _ANSWERED: Final = frozenset({Text.SENTENCE, Text.NAME, Text.CONTACT, Text.KNOWN})
@@ -72,6 +74,10 @@ def read_text(data: Any, asked: Asked) -> str:
         check_slug(text)
     elif asked.text is Text.CALLABLE:
         _check_callable(text)
+    elif asked.text is Text.VARIABLE:
+        _check_variable(text)
+    elif asked.text is Text.SERVICE:
+        check_service(text)
     return text
 
 
@@ -136,6 +142,16 @@ def _check_callable(text: str) -> None:
         fix="write package.module:callable" if near == text else f"did you mean '{near}'?",
         code="manifest.callable",
     )
+
+
+def _check_variable(text: str) -> None:
+    if re.fullmatch(VARIABLE, text) is None:
+        name = text.lstrip("$").partition("=")[0].strip("{} ")
+        raise NotUnderstood(
+            f"{quoted(name)} does not name an environment variable",
+            fix=f"write {name}: the name alone" if re.fullmatch(VARIABLE, name) else "write a name such as MODEL_NAME",
+            code="manifest.variable",
+        )
 
 
 def read_flag(data: Any) -> bool:

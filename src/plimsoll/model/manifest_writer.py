@@ -48,6 +48,8 @@ target:
   python: {target}
   # path: [src]                # folders to import from, beside this file's own
   # artifacts: [model.bin]     # files it reads: weights, prompts, tables; part of the release
+  # environment: [MODEL_NAME]  # variables that decide how it answers, by name; part of the release
+  # services: [api.example.org:443]    # what it reaches over the network
   deadline: 1s                 # what a caller waits at most
   fallback: [hold]             # when it fails or is late, a person takes the case
 

@@ -1,7 +1,9 @@
 """Releases: what is shipped, its digest, its copy, and what is done with it."""
 
+from plimsoll.rollout.code import Outside, code_outside
 from plimsoll.rollout.kept import Kept, keep_release, kept_manifest, kept_releases, read_kept
 from plimsoll.rollout.opened import OpenedFiles, uncovered
+from plimsoll.rollout.reached import Reached
 from plimsoll.rollout.release import Release, build_release, release_digest, search_path
 from plimsoll.rollout.steps import (
     KEPT,
@@ -21,9 +23,12 @@ __all__ = [
     "Kept",
     "Line",
     "OpenedFiles",
+    "Outside",
+    "Reached",
     "Release",
     "Step",
     "build_release",
+    "code_outside",
     "end_beside",
     "history",
     "keep_release",

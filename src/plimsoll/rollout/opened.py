@@ -1,8 +1,9 @@
-"""Which files were opened while a release was measured, and which of them it does not cover.
+"""Which files were opened and which services reached while a release was measured, and what of it is not covered.
 
 Evidence that rests on a file outside the release says nothing of the release: the file can change and the digest
 stays. Python reports to its audit hooks (PEP 578) every ``open``, also those of NumPy and of imports, every extension
-module and shared library that is loaded, every SQLite file, and every command that is started.
+module and shared library that is loaded, every SQLite file, and every command that is started. Services are in
+`plimsoll.rollout.reached`.
 
 Not seen: what a child process reads, and what compiled code opens by itself without asking Python (ONNX Runtime,
 XGBoost). Such files must be declared under ``target.artifacts`` by who knows of them.
@@ -10,6 +11,8 @@ XGBoost). Such files must be declared under ``target.artifacts`` by who knows of
 
 from __future__ import annotations
 
+import asyncio
+import enum
 import importlib.util
 import marshal
 import os
@@ -22,6 +25,8 @@ from types import FrameType
 from typing import Any, Final
 
 from plimsoll.rollout.installed import site_folders
+from plimsoll.rollout.reached import EVENTS as SOCKETS
+from plimsoll.rollout.reached import LOOK_UP, Reached
 
 MOST: Final = 10_000  # distinct paths kept for one project: memory has a bound, whatever a target does
 
@@ -43,29 +48,35 @@ _SYSTEM: Final = (
 
 
 class OpenedFiles:
-    """Watches which files this process opens for reading, or loads as code.
+    """Watches which files this process opens for reading, or loads as code, and which services it reaches.
 
     What this package itself opens is not noted, and neither is what the process has made before it reads it. An audit
     hook cannot be taken away again, so one process has one watcher, and it can be paused.
 
     Args:
-        most: distinct paths kept for one project; of a project that opens more, that is said in place of the rest.
+        most: distinct paths, and services, kept for one project; of a project that opens more, that is said in place
+            of the rest.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._seen: dict[str, set[str]] = {}
+        self._reached: dict[str, Reached] = {}
         self._into: set[str] | None = None  # where to note; None: paused
+        self._services = Reached(most)
         self._made: set[str] = set()
         sys.addaudithook(self._hook)
 
-    def start(self, about: str = "") -> None:
+    def start(self, about: str = "", *, services: Iterable[str] = ()) -> None:
         """Begin to note what is opened.
 
         Args:
             about: for which project. A module is imported once in a process, so what was noted for a project stays
                 noted for it, and is not held against another one.
+            services: those that it declares.
         """
+        self._services = self._reached.setdefault(about, Reached(self._most))
+        self._services.expect(services)
         self._into = self._seen.setdefault(about, set())
 
     def stop(self) -> None:
@@ -76,6 +87,10 @@ class OpenedFiles:
         """The real paths that were opened for a project since its first start."""
         return frozenset(self._seen.get(about, ()))
 
+    def services(self, about: str = "") -> frozenset[str]:
+        """The services that were reached for a project since its first start, as ``host:port`` or ``unix:/path``."""
+        return self._reached[about].services if about in self._reached else frozenset()
+
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         # Runs on every audit event of the process: two comparisons for all but a few of them.
         into = self._into
@@ -83,10 +98,18 @@ class OpenedFiles:
             return
         try:
             self._note(event, args, into)
-        except (OSError, ValueError, TypeError, RuntimeError):
+        except (OSError, ValueError, TypeError, LookupError, RuntimeError):
             return  # an error in here would become the target's: a name with a zero byte, a folder that is gone
 
     def _note(self, event: str, args: tuple[Any, ...], into: set[str]) -> None:
+        if event in SOCKETS:
+            service = self._services.named(event, args)
+            who = _whose(sys._getframe(2)) if service else _Whose.OURS  # noqa: SLF001 - as below
+            if event == LOOK_UP and who is not _Whose.OURS:
+                self._services.look_up(service)
+            if who is _Whose.THEIRS or (who is _Whose.NOBODYS and event != LOOK_UP):
+                self._services.note(service)
+            return
         if event == "os.rename":
             if os.path.realpath(os.fsdecode(args[0])) in self._made:
                 self._made.add(os.path.realpath(os.fsdecode(args[1])))
@@ -95,7 +118,7 @@ class OpenedFiles:
             return
         found = [path for name in _names(event, args) if (path := _file(name)) and path not in self._made]
         new = [path for path in found if path not in into]
-        if not new or _is_ours(sys._getframe(2)):  # noqa: SLF001 - the one way to know who opens
+        if not new or _whose(sys._getframe(2)) is _Whose.OURS:  # noqa: SLF001 - the one way to know who opens
             return
         into.update(new if len(into) < self._most else (f"more than {self._most:,} different files",))
 
@@ -113,7 +136,7 @@ class OpenedFiles:
 
 
 _STARTS: Final = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn"})
-_WATCHED: Final = frozenset({"open", "import", "sqlite3.connect", "ctypes.dlopen", "os.rename"}) | _STARTS
+_WATCHED: Final = frozenset({"open", "import", "sqlite3.connect", "ctypes.dlopen", "os.rename"}) | _STARTS | SOCKETS
 
 
 def _names(event: str, args: tuple[Any, ...]) -> list[Any]:
@@ -144,18 +167,31 @@ def _file(name: Any) -> str:
         return ""  # it is looked for, and is not there
 
 
-def _is_ours(frame: FrameType | None) -> bool:
-    """Whether it is this package that opens, by itself or through the standard library."""
+_SCHEDULED: Final = asyncio.events.Handle._run.__code__  # noqa: SLF001 - what stands below it on the stack is the loop
+
+
+class _Whose(enum.Enum):
+    """Who does something."""
+
+    OURS = enum.auto()  # this package, by itself or through the standard library
+    THEIRS = enum.auto()
+    NOBODYS = enum.auto()  # the standard library alone, such as a pool's thread: whoever gave it the work has gone on
+
+
+def _whose(frame: FrameType | None) -> _Whose:
+    """Who does what stands uppermost on the stack."""
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(_HERE):
-            return True
+            return _Whose.OURS
         if file.startswith("<frozen importlib"):
-            return False  # what is imported counts, whoever asks for it
+            return _Whose.THEIRS  # what is imported counts, whoever asks for it
+        if frame.f_code is _SCHEDULED:
+            return _Whose.NOBODYS
         if not file.startswith(("<frozen ", *_STDLIB)) or any(part in file for part in _SITE):
-            return False
+            return _Whose.THEIRS
         frame = frame.f_back
-    return False
+    return _Whose.NOBODYS
 
 
 def uncovered(opened: Iterable[str], covered: Iterable[str]) -> tuple[str, ...]:

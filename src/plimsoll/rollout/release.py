@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, all_suffixes
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -16,13 +18,15 @@ from plimsoll.model.canonical import digest, digest_bytes
 from plimsoll.model.manifest import Manifest
 from plimsoll.rollout.installed import installed_distributions
 
+UNSET: Final = "unset"  # in place of a digest, of a variable that has no value: an empty one is another release
+
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """What a release is made of. The body of a ``release.built`` entry is this, so that any digest can be taken again.
 
     ``parts`` maps a name to a digest: ``manifest``, ``source:<file>``, ``artifact:<file>``, ``contract:<file>``,
     ``contracts`` (which of them are for inputs and which for outputs, in their order), ``interpreter``,
-    ``environment``.
+    ``environment``, ``variable:<name>`` (of its value, or the word ``unset``).
     """
 
     system: str
@@ -33,17 +37,24 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     environment: tuple[str, ...]  # "name==version" of every installed distribution
 
 
-def build_release(manifest: Manifest, folder: Path, *, environment: Sequence[str] | None = None) -> Release:
+def build_release(
+    manifest: Manifest,
+    folder: Path,
+    *,
+    environment: Sequence[str] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Release:
     """The release of what lies in the manifest's folder now.
 
     Covers how the manifest says the system runs, the sources of the target's package, the declared artifacts, the
-    contracts, the interpreter, and every installed distribution by version. People and threshold have digests of their
-    own: mending an e-mail address or tightening a condition makes no new release.
+    contracts, the declared environment variables, the interpreter, and every installed distribution by version. People
+    and threshold have digests of their own: mending an e-mail address or tightening a condition makes no new release.
 
     Args:
         manifest: what declares the system.
         folder: its folder; no name within the release depends on where that lies.
         environment: the installed distributions, as ``name==version``; None: those of this environment.
+        variables: environment variables by name; None: those of this process. Their values enter by digest alone.
 
     Raises:
         TargetError: the target's module is not found.
@@ -69,6 +80,9 @@ def build_release(manifest: Manifest, folder: Path, *, environment: Sequence[str
     parts["contracts"] = digest({"inputs": manifest.data.inputs, "outputs": manifest.data.outputs})
     parts["interpreter"] = digest(interpreter)
     parts["environment"] = digest(installed)
+    given = os.environ if variables is None else variables
+    for name in manifest.target.environment:
+        parts[f"variable:{name}"] = digest_bytes(os.fsencode(given[name])) if name in given else UNSET
     return Release(
         system=manifest.system,
         digest=release_digest(parts),
