@@ -17,7 +17,7 @@ import msgspec
 from plimsoll.engine.http_reply import Exchange, HttpFault, HttpReply, HttpStream, Whole, first
 from plimsoll.engine.http_wire import LOST_BEFORE_REPLY, NOT_HTTP, Wire, kind_of
 
-_LOOK_AFTER_S: Final = 0.5  # an idle connection older than this is looked at before it is used again
+_LOOK_AFTER_S: Final = 0.001  # an idle connection older than this is looked at before it is used again
 _KEEP_ALIVE: Final = re.compile(r"timeout=(\d{1,6})", re.IGNORECASE)
 _FRAMES: Final = 2  # bytes on the wire for one byte of body, at most; chunks of a byte each would cost six
 _CLOSED: Final = "the client is closed"

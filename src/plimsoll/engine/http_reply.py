@@ -169,6 +169,17 @@ class HttpStream:
             parts.append(data)
         return b"".join(parts)
 
+    async def ends_within(self, seconds: float) -> bool:
+        """Whether the body ends in so much time, with nothing more in it; never raises.
+
+        For a reader who knows by what was read that it is at the end: then the connection can be used again.
+        """
+        self._until = min(self._until, self._loop.time() + seconds)
+        try:
+            return await self.read() == b""
+        except HttpFault:
+            return False
+
     async def head_is_in(self) -> None:
         """Wait for status and headers.
 

@@ -141,7 +141,7 @@ def _raised(why: BaseException, opened: tuple[str, ...]) -> Raised:
     kind = getattr(why, "kind", None) if type(why).__name__ == "TargetFault" else None
     if kind not in _KINDS:
         kind = "timeout" if isinstance(why, TimeoutError) else None
-        kind = kind or ("unavailable" if isinstance(why, ConnectionError) else "error")
+        kind = kind or ("unavailable" if isinstance(why, ConnectionRefusedError) else "error")
     wait = getattr(why, "retry_after_s", None)
     return Raised(
         kind=kind,

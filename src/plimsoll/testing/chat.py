@@ -79,7 +79,8 @@ def events(asked: Any, said: Said) -> Iterator[bytes]:
     usage = bool((asked.get("stream_options") or {}).get("include_usage"))
 
     def chunk(delta: dict[str, Any] | None, finish: str | None = None, of: int | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": _logprobs(asked, said, of)}
+        logprobs = None if of is None else _logprobs(asked, said, of)
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": logprobs}
         value = {
             "id": "chatcmpl-1",
             "object": "chat.completion.chunk",
