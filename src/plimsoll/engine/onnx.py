@@ -29,12 +29,17 @@ class Session:
             raise MissingExtra("onnx", "a target under 'onnx'") from why
         if not path.is_file():
             raise TargetError(f"there is no model file '{path}'", fix="mend target.onnx.model")
+        runtime.disable_telemetry_events()
         options = runtime.SessionOptions()
         options.log_severity_level = 3  # errors alone
         try:
-            self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session: Any = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as why:
             raise TargetError(f"'{path}' is no model that ONNX Runtime can run: {why}", fix="export it anew") from why
+
+    def close(self) -> None:
+        """Let go of the model and of the runtime's threads."""
+        self._session = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -74,6 +79,8 @@ class Session:
         Raises:
             RuntimeError: the runtime refused or failed.
         """
+        if self._session is None:
+            raise RuntimeError("it was closed")
         try:
             (found,) = self._session.run([output], dict(tensors))
         except Exception as why:

@@ -79,7 +79,8 @@ class OnnxTarget:
         return self.ask(Ask(record=record))
 
     def close(self) -> None:
-        """It holds no connection and no process."""
+        """Let go of the model."""
+        self._session.close()
 
     def _answer(self, output: Any) -> Result:
         labels = self._declared.labels
