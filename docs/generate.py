@@ -21,10 +21,13 @@ from plimsoll.cli.parser import COMMANDS, actions_of, command_parser
 from plimsoll.contract import read_contract
 from plimsoll.contract.odcs import FORMATS, OPTIONS
 from plimsoll.model.asked import Key, Text, key_of, keys_of
-from plimsoll.model.manifest import Classification, Consequence, Declared, Durability, FallbackStep, Manifest
+from plimsoll.model.declared import Declared
+from plimsoll.model.endpoint import Certainty, Form
+from plimsoll.model.manifest import Classification, Consequence, Durability, FallbackStep, Manifest
 from plimsoll.model.manifest_reader import PLANNED
 from plimsoll.model.metrics import METRICS, Metric
 from plimsoll.model.quantity import Quantity, UnitKind, units_of
+from plimsoll.model.template import Template
 from plimsoll.model.threshold import Condition, Threshold
 
 DOCS: Final = Path(__file__).parent
@@ -38,8 +41,11 @@ _TEXTS: Final = {
     Text.FILE: "path",
     Text.SLUG: "short name",
     Text.CALLABLE: "`package.module:callable`",
-    Text.VARIABLE: "name of a variable",
     Text.SERVICE: "`host:port`",
+    Text.URL: "URL",
+    Text.POINTER: "JSON Pointer",
+    Text.VARIABLE: "name of an environment variable",
+    Text.VALUE: "text",
 }
 
 
@@ -76,6 +82,8 @@ def _groups_below(key: Key, where: str) -> list[tuple[type[msgspec.Struct], str]
     inner, at = key.type, where
     if get_origin(inner) is dict:
         inner, at = key_of(get_args(inner)[1]).type, f"{where}.<name>"
+    elif get_origin(inner) is tuple:
+        inner, at = key_of(get_args(inner)[0]).type, f"{where}[]"
     is_group = isinstance(inner, type) and issubclass(inner, Declared | Threshold)
     return [(inner, at)] if is_group else []
 
@@ -86,7 +94,13 @@ def _type(key: Key) -> str:
         return f"list of: {_type(key_of(get_args(key.type)[0]))}"
     if origin is dict:
         return "groups of keys, by short name"
-    plain = {Condition: "condition", bool: "`true` or `false`", int: "whole number", str: _TEXTS[key.asked.text]}
+    plain = {
+        Condition: "condition",
+        Template: "[template](targets.md#templates)",
+        bool: "`true` or `false`",
+        int: "whole number",
+        str: _TEXTS[key.asked.text],
+    }
     plain[Quantity] = key.asked.unit.value
     if key.type in plain:
         return plain[key.type]
@@ -128,6 +142,8 @@ def manifest_words() -> str:
         "`data.classification`": Classification,
         "`durability`": Durability,
         "`target.fallback`": FallbackStep,
+        "`target.openai.output`": Form,
+        "`target.openai.confidence`": Certainty,
     }
     for name, words in named.items():
         said = " ".join((inspect.getdoc(words) or "").split())

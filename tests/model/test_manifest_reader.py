@@ -242,10 +242,10 @@ def test_a_planned_key_is_said_to_be_planned_and_no_word_is_guessed(example: str
 
 
 @pytest.mark.parametrize("kind", ["http: https://example.org", "openai: gpt", "onnx: model.onnx"])
-def test_a_planned_kind_of_target_is_one_fault(example: str, kind: str) -> None:
+def test_a_kind_of_target_without_its_keys_is_one_fault(example: str, kind: str) -> None:
     problem = the_problem(example.replace("python: claims_reader.model:predict", kind))
-    assert problem.code == "manifest.planned"
-    assert "target.python" in problem.fix
+    assert problem.code == "manifest.wrong-type"
+    assert problem.fix.startswith("write the keys below it, such as ")
 
 
 def test_planned_words_are_said_to_be_planned(example: str) -> None:

@@ -85,7 +85,7 @@ def _load(project: Project) -> None:
     project.watch(OPENED)
     try:
         _ = project.release  # read before the import, and compared when each measurement has ended
-        project.load_target()
+        project.load_target().close()
     finally:
         OPENED.stop()
 

@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
 from plimsoll.guard import Guard as BareGuard
-from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, load_python_target
+from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, Target, load_target
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
@@ -23,7 +23,7 @@ from plimsoll.model.evidence import SERVICE
 from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.model.service import undeclared
-from plimsoll.rollout import OpenedFiles, Release, build_release, code_outside, search_path, uncovered
+from plimsoll.rollout import OpenedFiles, Release, build_release, code_outside, uncovered
 
 SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
 
@@ -215,13 +215,14 @@ class Project:
         """The key that signs checkpoints; made on the spot when there is none, and then pinned by nobody."""
         return own_key(self.state / "ledger.key")
 
-    def load_target(self) -> PythonTarget:
-        """Import what answers.
+    def load_target(self) -> Target:
+        """What answers, ready to be asked; whoever loads it closes it.
 
         Raises:
-            TargetError: it cannot be imported; with what to do.
+            TargetError: it cannot be imported, started or asked as declared; with what to do.
+            MissingExtra: it needs an extra that is not installed.
         """
-        return load_python_target(self.manifest.target.python, search_path(self.manifest, self.folder))
+        return load_target(self.manifest.target, self.folder)
 
     def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
         """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""
@@ -248,7 +249,7 @@ class Project:
         )
         return GuardParts(
             settings=settings,
-            target=self.load_target(),
+            target=cast("PythonTarget", self.load_target()),
             inputs=self.checkers,
             default_input=self.default_checker,
             output=self._compile(self.outputs[0]) if self.outputs else None,

@@ -11,7 +11,7 @@ import msgspec
 
 from plimsoll.assembly.project import Project
 from plimsoll.contract import infer_contract, parse_record
-from plimsoll.errors import InputError, TargetError, UsageError
+from plimsoll.errors import InputError, UsageError
 from plimsoll.model.manifest_writer import slug_of, starting_manifest
 
 MOST_RECORDS: Final = 10_000  # read of a sample; more would not change what is inferred
@@ -101,8 +101,8 @@ def _write(files: dict[Path, str], sample: Path | None, feed: Path | None) -> No
 
 def _target_problem(project: Project) -> str:
     try:
-        project.load_target()
-    except TargetError as error:
+        project.load_target().close()
+    except InputError as error:
         return error.message
     return ""
 

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from plimsoll.engine.cell import HEADER, MOST_PAYLOAD, BadFrame, Frames
+from plimsoll.engine.ending import how_it_ended
 from plimsoll.engine.load import Sink
 from plimsoll.engine.load_window import OUTCOME_OF, Outcome
 from plimsoll.errors import TargetError, UsageError
@@ -132,7 +133,7 @@ class CellLink:
             ended = process.poll()
             if ended is not None:
                 raise TargetError(
-                    f"the process of the system under test {_how(ended)} before it listened{self._said()}"
+                    f"the process of the system under test {how_it_ended(ended)} before it listened{self._said()}"
                 )
             if time.perf_counter() > limit:
                 late = f"did not listen within {self._target.start_s:g} s"
@@ -200,7 +201,7 @@ class CellLink:
         if self._closing or self._gone:
             return
         ended = self._process.poll() if self._process is not None else None
-        self._gone = kind if ended is None else f"process {_how(ended)}"
+        self._gone = kind if ended is None else f"process {how_it_ended(ended)}"
         self._transport = None
         self._under_way = 0
         self._idle.set()
@@ -237,13 +238,6 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._link.lost("connection to the process lost")
-
-
-def _how(code: int) -> str:
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"
 
 
 async def _end(process: subprocess.Popen[bytes], patience_s: float) -> None:

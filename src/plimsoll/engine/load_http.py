@@ -13,12 +13,12 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
-import httptools
-
+from plimsoll.engine.http_request import address
+from plimsoll.engine.http_wire import Wire, kind_of
 from plimsoll.engine.load import DRIVER_FAULT, Sink
-from plimsoll.engine.load_request import HttpTarget, address, build_requests, by_status
+from plimsoll.engine.load_request import HttpTarget, build_requests, by_status
 from plimsoll.engine.load_window import Outcome
 from plimsoll.errors import TargetError
 
@@ -174,7 +174,7 @@ class HttpLink:
                 if why.errno in _OWN_ERRNO:
                     self._sink.settle(call, Outcome.UNSENT, f"{DRIVER_FAULT}: {why.strerror}", replied=False)
                 else:
-                    self._sink.settle(call, Outcome.FAILED, _kind_of(why), replied=False)
+                    self._sink.settle(call, Outcome.FAILED, kind_of(why), replied=False)
 
     def _connect_done(self, task: asyncio.Task[None]) -> None:
         self._connecting.discard(task)
@@ -232,81 +232,46 @@ class _Probe:
     lost = settle
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Wire):
     """One keep-alive connection; the hot path of the driver."""
 
-    __slots__ = ("_head", "_parser", "_transport", "call", "link")
+    __slots__ = ("call", "link")
 
     def __init__(self, link: HttpLink) -> None:
+        super().__init__()
         self.link = link
         self.call = -1  # the call under way; -1: none
-        self._head = b""  # the first bytes of its reply
-        self._parser = httptools.HttpResponseParser(self)
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its bases
-        self.link.joined(self)
 
     def ask(self, call: int) -> None:
         link = self.link
         self.call = call
-        self._head = b""
         link.flying[call] = self
         requests = link.requests
-        self._transport.write(requests[(link.base + call) % len(requests)])  # type: ignore[union-attr]  # connected: it is in the pool
+        self.send(requests[(link.base + call) % len(requests)])
 
-    def data_received(self, data: bytes) -> None:
-        if not self._head:
-            self._head = data
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail("reply is not HTTP/1.1")
-            self.drop()
+    def joined(self) -> None:
+        self.link.joined(self)
 
-    def on_message_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 200:  # 100 Continue and the like come before the reply
-            return
+    def replied(self, status: int) -> None:
         call, self.call = self.call, -1
-        if call < 0:  # nobody asked: the service and we no longer agree on what is a reply to what
-            self.drop()
-            return
-        self._ended(call, status)
-        if self._parser.should_keep_alive():
-            self.link.free(self)
-        else:
-            self.drop()
+        self.ended(call, status)
 
-    def _ended(self, call: int, status: int) -> None:
+    def ended(self, call: int, status: int) -> None:
         self.link.replied(call, status)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.call >= 0:
-            head = self._head.lower()
-            body_ends_with_the_connection = (
-                b"\r\n\r\n" in head and b"content-length:" not in head and b"transfer-encoding:" not in head
-            )
-            if exc is None and body_ends_with_the_connection:
-                call, self.call = self.call, -1
-                self._ended(call, self._parser.get_status_code())
-            elif head:
-                self._fail("connection lost in mid-reply")
-            else:
-                self._fail("connection lost before the reply")
+    def broke(self, kind: str) -> None:
+        call, self.call = self.call, -1
+        self.link.ended(call, Outcome.FAILED, kind, replied=False)
+
+    def freed(self) -> None:
+        self.link.free(self)
+
+    def gone(self) -> None:
         self.link.left(self)
 
-    def _fail(self, kind: str) -> None:
-        call, self.call = self.call, -1
-        if call >= 0:
-            self.link.ended(call, Outcome.FAILED, kind, replied=False)
-
     def drop(self) -> None:
-        """Close at once; whatever is still under way on it is not reported."""
         self.call = -1
-        if self._transport is not None:
-            self._transport.abort()
+        super().drop()
 
 
 class _ReadingConnection(_Connection):
@@ -321,7 +286,7 @@ class _ReadingConnection(_Connection):
     def on_body(self, body: bytes) -> None:
         self._body += body[: MOST_BODY - len(self._body)]
 
-    def _ended(self, call: int, status: int) -> None:
+    def ended(self, call: int, status: int) -> None:
         body = bytes(self._body)
         self._body.clear()
         assert self.link.classify is not None, "only a link with a classifier makes these connections"
@@ -329,16 +294,6 @@ class _ReadingConnection(_Connection):
         ok = outcome not in {Outcome.FAILED, Outcome.SHED}
         self.link.ended(call, outcome, "" if ok else f"status {status}", replied=True)
 
-    def _fail(self, kind: str) -> None:
+    def broke(self, kind: str) -> None:
         self._body.clear()
-        super()._fail(kind)
-
-
-def _kind_of(why: OSError) -> str:
-    if isinstance(why, TimeoutError):
-        return "no connection in time"
-    if isinstance(why, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(why, ssl.SSLError):
-        return f"TLS: {why.reason or 'failed'}"
-    return why.strerror or type(why).__name__
+        super().broke(kind)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from plimsoll.engine.http_request import address, path_and_query, start_of
 from plimsoll.engine.load_window import Outcome
 from plimsoll.errors import UsageError
 
@@ -49,32 +49,6 @@ def build_requests(target: HttpTarget, bodies: Sequence[bytes]) -> tuple[bytes, 
     parts = address(target.url)
     if not bodies:
         raise UsageError("there is no record to send", fix="give at least one record")
-    path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    lines = [
-        f"POST {path} HTTP/1.1",
-        f"Host: {parts.netloc}",
-        f"Content-Type: {target.content_type}",
-        *(f"{name}: {value}" for name, value in target.headers),
-    ]
-    if " " in path or any(ord(c) < 32 or ord(c) > 126 for line in lines for c in line):
-        raise UsageError("the URL or a header holds a character that HTTP cannot carry", fix="percent-encode it")
-    head = "\r\n".join(lines).encode("ascii")
-    return tuple(b"%b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body) for body in bodies)
-
-
-def address(url: str) -> SplitResult:
-    """The parts of a URL that we can ask.
-
-    Raises:
-        UsageError: it is no http or https URL, or it holds a user name.
-    """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises on a port that is no number
-    except ValueError as why:
-        raise UsageError(f"'{url}' is not a URL: {why}", fix="write it as http://host:port/path") from why
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(f"'{url}' is not an http or https URL", fix="write it as http://host:port/path")
-    if parts.username is not None:
-        raise UsageError("the URL holds a user name", fix="send credentials in a header instead")
-    return parts
+    headers = (("Content-Type", target.content_type), *target.headers)
+    start = start_of("POST", path_and_query(parts), parts.netloc, headers)
+    return tuple(b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body) for body in bodies)

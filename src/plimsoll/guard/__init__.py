@@ -2,6 +2,7 @@
 
 from plimsoll.guard.guard import Guard, GuardedType, GuardSettings
 from plimsoll.guard.target import Ask, PythonTarget, Target, TargetFault, load_python_target
+from plimsoll.guard.targets import load_target
 
 __all__ = [
     "Ask",
@@ -12,4 +13,5 @@ __all__ = [
     "Target",
     "TargetFault",
     "load_python_target",
+    "load_target",
 ]

@@ -24,8 +24,11 @@ class Text(enum.StrEnum):
     FILE = "file"  # a path relative to the manifest
     SLUG = "slug"  # a short name of a-z, 0-9 and -
     CALLABLE = "callable"  # "package.module:callable"
-    VARIABLE = "variable"  # name of an environment variable
     SERVICE = "service"  # "host:port" or "unix:/path"
+    URL = "url"  # http:// or https://
+    POINTER = "pointer"  # a JSON Pointer; "" is the whole value
+    VARIABLE = "variable"  # the name of an environment variable
+    VALUE = "value"  # any text of one line, blanks around it included
 
 
 class Says(msgspec.Struct, frozen=True):
@@ -70,8 +73,11 @@ KnownContact = Annotated[str, Asked(text=Text.KNOWN)]
 File = Annotated[str, Asked(text=Text.FILE)]
 Slug = Annotated[str, Asked(text=Text.SLUG)]
 Reference = Annotated[str, Asked(text=Text.CALLABLE, example="package.module:callable")]
-Variable = Annotated[str, Asked(text=Text.VARIABLE, example="MODEL_NAME")]
 Service = Annotated[str, Asked(text=Text.SERVICE, example="api.example.org:443")]
+Url = Annotated[str, Asked(text=Text.URL, example="https://models.example.org/predict")]
+Pointer = Annotated[str, Asked(text=Text.POINTER, example="/output")]
+Variable = Annotated[str, Asked(text=Text.VARIABLE, example="CLAIMS_TOKEN")]
+Value = Annotated[str, Asked(text=Text.VALUE)]
 Duration = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="300ms")]
 Period = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="90 days", every=True)]
 Rate = Annotated[Quantity, Asked(unit=UnitKind.RATE, above=0.0, example="50/s")]

@@ -10,8 +10,6 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Final
 
-import msgspec
-
 from plimsoll.model.asked import (
     Asked,
     Contact,
@@ -31,6 +29,8 @@ from plimsoll.model.asked import (
 )
 from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Tier
+from plimsoll.model.declared import Declared
+from plimsoll.model.endpoint import ChatEndpoint, Endpoint, HttpService, OnnxModel
 from plimsoll.model.threshold import Threshold
 
 FORMAT: Final = 1  # the version of this format, as the key `plimsoll` says it
@@ -70,10 +70,6 @@ class FallbackStep(enum.StrEnum):
     HOLD = "hold"
 
 
-class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all groups of keys that are read from the manifest."""
-
-
 class Party(Declared, frozen=True, kw_only=True):
     """A person or a team that can be named and reached."""
 
@@ -101,9 +97,32 @@ class May(Declared, frozen=True, kw_only=True):
 
 
 class Target(Declared, frozen=True, kw_only=True):
-    """The thing that answers, and how it is called."""
+    """The thing that answers, and how it is called. It is exactly one of ``python``, ``http``, ``openai``, ``onnx``."""
 
-    python: Annotated[Reference, Says("the Python callable that answers, as package.module:callable")]
+    python: Annotated[Reference, Says("the Python callable that answers, as package.module:callable")] = ""
+    http: Annotated[HttpService | None, Says("the service that answers, JSON in and JSON out")] = None
+    openai: Annotated[ChatEndpoint | None, Says("the chat endpoint that answers, OpenAI's own or a compatible one")] = (
+        None
+    )
+    onnx: Annotated[OnnxModel | None, Says("the model file that answers")] = None
+    identity: Annotated[
+        Name,
+        Says(
+            "which version a remote target says it is: part of the release, and declared by it, not measured. "
+            "http needs it; of openai, replies must name this model"
+        ),
+    ] = ""
+    workers: Annotated[
+        int | None,
+        Asked(least=1, most=64),
+        Says(
+            "run the Python callable in so many processes, and one to spare: what hangs or crashes is cut off at the "
+            "deadline and replaced; without it, it runs in the guard's own process"
+        ),
+    ] = None
+    worker_memory_mib: Annotated[
+        int | None, Asked(least=64, most=1_048_576), Says("address space that each worker process may take, in MiB")
+    ] = None
     path: Annotated[
         tuple[File, ...], Says("folders to import from, relative to the manifest; its own folder is always one")
     ] = ()
@@ -127,6 +146,16 @@ class Target(Declared, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 1 <= self.concurrency <= 1024:
             raise ValueError(f"concurrency is {self.concurrency}; it must be from 1 to 1024")
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """What answers, where it is no Python callable."""
+        return self.http or self.openai or self.onnx
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it answers from elsewhere, where nothing says which version does but what it declares."""
+        return self.http is not None or self.openai is not None
 
 
 class DecisionType(Declared, frozen=True, kw_only=True):

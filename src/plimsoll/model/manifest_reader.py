@@ -10,7 +10,7 @@ import msgspec
 
 from plimsoll.errors import InvalidFile, Problem
 from plimsoll.model.asked import Asked, Key, Text, key_of, keys_of
-from plimsoll.model.manifest import FORMAT, Manifest, Target
+from plimsoll.model.manifest import FORMAT, Manifest
 from plimsoll.model.manifest_rules import Read, broken_rules
 from plimsoll.model.manifest_values import (
     check_slug,
@@ -24,24 +24,20 @@ from plimsoll.model.manifest_values import (
 )
 from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.quantity import Quantity
+from plimsoll.model.template import Template, read_template, template_problems
 from plimsoll.model.threshold import Condition
 from plimsoll.model.words import nearest, quoted
 from plimsoll.model.yaml_source import Path, Source, load, load_bytes
 
 # Keys that a later version will know. A guess at a nearest word would send the reader the wrong way.
 PLANNED: Final[Mapping[tuple[str, str], str]] = {
-    ("Target", "http"): "wrap the service in a Python function and name it under target.python",
-    ("Target", "openai"): "wrap the endpoint in a Python function and name it under target.python",
-    ("Target", "onnx"): "load the model in a Python function and name that under target.python",
     ("Target", "retry"): "remove it; a call is tried once",
     ("Target", "breaker"): "remove it; calls are bounded by deadline and concurrency",
-    ("Target", "workers"): "remove it; the target runs in the guard's process",
     ("DecisionType", "risk"): "remove it, and set review_below to a confidence in %",
     ("DecisionType", "audit_sample"): "remove it",
     ("Manifest", "value"): "remove it",
     ("Manifest", "sources"): "remove it; declare each source by its contract under data.inputs",
 }
-_KINDS_OF_TARGET: Final = frozenset({"http", "openai", "onnx"})  # one of these stands in place of `python`
 
 _GROUP_NAMES: Final = {"Manifest": "the manifest", "DecisionType": "a decision type", "ReviewCapacity": "review"}
 
@@ -128,6 +124,8 @@ class _Reader:
             return self._list(key, data, path)
         if origin is dict:
             return self._named_groups(key, data, path)
+        if key.type is Template:
+            return self._template(data, path)
         if key.type not in {Quantity, Condition} and issubclass(key.type, msgspec.Struct):
             return self._group(key.type, data, path)
         try:
@@ -136,6 +134,13 @@ class _Reader:
             code = why.code or ("manifest.condition" if key.type is Condition else "manifest.quantity")
             self.note(code, path, f"{_named(path)}: {why.message}", fix=why.fix)
             return _BROKEN
+
+    def _template(self, data: Any, path: Path) -> Any:
+        problems = tuple(template_problems(data))
+        for deeper, why in problems:
+            at = (*path, *deeper)
+            self.note("manifest.template", at, f"{_named(at)}: {why.message}", fix=why.fix)
+        return _BROKEN if problems else read_template(data)
 
     def _list(self, key: Key, data: Any, path: Path) -> Any:
         if not isinstance(data, list):
@@ -147,7 +152,7 @@ class _Reader:
             self.note("manifest.empty", path, f"{_named(path)} is an empty list", fix=f"write {key.says}")
             return _BROKEN
         values = [self.value(item, each, (*path, at)) for at, each in enumerate(data)]
-        if item.type is not Condition:  # of conditions, the rules say more
+        if item.type not in {Condition, int}:  # of conditions, the rules say more; a shape may be [1, 1]
             self._repeated(values, path)
         return _BROKEN if any(v is _BROKEN for v in values) else tuple(values)
 
@@ -199,7 +204,7 @@ class _Reader:
         if planned is not None:
             said = f"{_named(path)} is planned, not in this version"
             self.note("manifest.planned", path, said, fix=planned, at_key=True)
-            return "python" if group is Target and name in _KINDS_OF_TARGET else None
+            return None
         near = nearest(name, keys)
         elsewhere = [place for place, known in _groups(Manifest, "") if name in known and place != _place(path[:-1])]
         if near is None and elsewhere:

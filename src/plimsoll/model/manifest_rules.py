@@ -16,6 +16,7 @@ from plimsoll.model.decision import Tier
 from plimsoll.model.manifest import Consequence
 from plimsoll.model.metrics import METRICS, Better, Dimension, Kind
 from plimsoll.model.quantity import UnitKind
+from plimsoll.model.target_rules import TARGET_RULES
 from plimsoll.model.threshold import Condition, Op
 from plimsoll.model.words import nearest, quoted
 from plimsoll.model.yaml_source import Path, Source
@@ -299,4 +300,5 @@ _RULES: Final[tuple[Callable[[Read], Iterator[Problem]], ...]] = (
     _review_has_people,
     _review_below_is_for_reviewed,
     _expected_is_below_peak,
+    *TARGET_RULES,
 )

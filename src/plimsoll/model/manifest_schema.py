@@ -23,12 +23,16 @@ from plimsoll.model.manifest import Manifest
 from plimsoll.model.manifest_values import SLUG, VARIABLE
 from plimsoll.model.metrics import METRICS, Better, Kind, Metric
 from plimsoll.model.quantity import NUMBER, Quantity, UnitKind, units_of
+from plimsoll.model.template import Template
 from plimsoll.model.threshold import Condition
 
 SHIPPED: Final = "plimsoll.schema.json"  # beside this module
 
 _TEXTS: Final[dict[Text, dict[str, Any]]] = {
     Text.SLUG: {"pattern": f"^\\s*{SLUG}\\s*$"},
+    Text.URL: {"pattern": "^\\s*https?://\\S+\\s*$", "examples": ["https://models.example.org/predict"]},
+    Text.POINTER: {"pattern": "^(/.*)?$", "examples": ["/output"]},
+    Text.VALUE: {"minLength": 1},
     Text.CALLABLE: {"pattern": "^\\s*[^:\\s]+:[^:\\s]+\\s*$", "examples": ["package.module:callable"]},
     Text.VARIABLE: {"pattern": f"^\\s*{VARIABLE}\\s*$", "examples": ["MODEL_NAME"]},
     Text.SERVICE: {"pattern": "^\\s*(unix:[/@].*|\\S+:([0-9]{1,5}|\\*))\\s*$", "examples": ["api.example.org:443"]},
@@ -90,9 +94,10 @@ def _schema(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
         return _quantity(key.asked, definitions)
     if key.type is Condition:
         return _shared("Condition", _condition(), definitions)
-    if issubclass(key.type, msgspec.Struct):
-        return _shared(key.type.__name__, _group(key.type, definitions), definitions)
-    return _leaf(key)
+    if key.type is Template:
+        return {}  # any JSON; which directives in it are well-formed is said when it is read
+    is_group = issubclass(key.type, msgspec.Struct)
+    return _shared(key.type.__name__, _group(key.type, definitions), definitions) if is_group else _leaf(key)
 
 
 def _leaf(key: Key) -> dict[str, Any]:
@@ -118,7 +123,7 @@ def _named_groups(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
 
 def _list(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
     item = key_of(get_args(key.type)[0])
-    schema: dict[str, Any] = {"type": "array", "items": _schema(item, definitions), "uniqueItems": True}
+    schema: dict[str, Any] = {"type": "array", "items": _schema(item, definitions), "uniqueItems": item.type is not int}
     if item.type is Condition:
         schema["minItems"] = 4  # one in each dimension
     elif key.required:

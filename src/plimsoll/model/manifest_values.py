@@ -8,10 +8,12 @@ from __future__ import annotations
 import enum
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from plimsoll.model.asked import Asked, Text
 from plimsoll.model.not_understood import NotUnderstood
+from plimsoll.model.pointer import parse_pointer
 from plimsoll.model.quantity import Quantity, UnitKind, example_of, units_of
 from plimsoll.model.service import check_service
 from plimsoll.model.threshold import Condition
@@ -23,6 +25,7 @@ _Word = TypeVar("_Word", bound=enum.StrEnum)
 SLUG: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]*@[^@\s,;<>]+")  # also "@team", as chats and code hosts write it
+_URL: Final = re.compile(r"https?://[^\s/?#]+[^\s#]*", re.ASCII)
 _LONGEST_LINE: Final = 1024  # characters of a name, contact or path; the longest e-mail address has 254
 _ANSWERED: Final = frozenset({Text.SENTENCE, Text.NAME, Text.CONTACT, Text.KNOWN})
 
@@ -59,7 +62,9 @@ def read_text(data: Any, asked: Asked) -> str:
     if not isinstance(data, str):
         fix = "put it in quotes" if isinstance(data, bool | int | float) else "write one text"
         raise wrong_type(data, "a text", fix)
-    text = data.strip()
+    if asked.text is Text.POINTER:  # an empty one is the whole value
+        return _checked_pointer(data)
+    text = data if asked.text is Text.VALUE else data.strip()  # "Bearer " ends in a blank that is meant
     if not text:
         raise NotUnderstood("the text is empty", fix="write what is asked for", code="manifest.empty")
     if asked.text in _ANSWERED and is_unanswered(text):
@@ -68,17 +73,32 @@ def read_text(data: Any, asked: Asked) -> str:
         return text
     if not _is_one_line(text):
         raise NotUnderstood(f"{quoted(text)} is not one line of text", fix="write one short line", code="manifest.text")
-    if asked.text in {Text.CONTACT, Text.KNOWN}:
-        _check_contact(text)
-    elif asked.text is Text.SLUG:
-        check_slug(text)
-    elif asked.text is Text.CALLABLE:
-        _check_callable(text)
-    elif asked.text is Text.VARIABLE:
-        _check_variable(text)
-    elif asked.text is Text.SERVICE:
-        check_service(text)
+    if (check := _CHECKS.get(asked.text)) is not None:
+        check(text)
     return text
+
+
+def _checked_pointer(text: str) -> str:
+    try:
+        parse_pointer(text)
+    except NotUnderstood as why:
+        raise NotUnderstood(why.message, fix=why.fix, code="manifest.pointer") from None
+    return text
+
+
+def _check_url(text: str) -> None:
+    fault = ""
+    if _URL.fullmatch(text) is None:
+        fault = "is not an http or https URL"
+    elif "@" in text.split("://", 1)[1].partition("/")[0]:
+        fault = "holds a user name; what is secret does not stand in a manifest"
+    if fault:
+        shown_url = re.sub(r"//[^/@]*@", "//…@", text)
+        raise NotUnderstood(
+            f"{quoted(shown_url)} {fault}",
+            fix="write https://host/path, and name credentials under headers or key",
+            code="manifest.url",
+        )
 
 
 def _is_one_line(text: str) -> bool:
@@ -146,10 +166,9 @@ def _check_callable(text: str) -> None:
 
 def _check_variable(text: str) -> None:
     if re.fullmatch(VARIABLE, text) is None:
-        name = text.lstrip("$").partition("=")[0].strip("{} ")
         raise NotUnderstood(
-            f"{quoted(name)} does not name an environment variable",
-            fix=f"write {name}: the name alone" if re.fullmatch(VARIABLE, name) else "write a name such as MODEL_NAME",
+            "this is not the name of an environment variable",  # and may be a secret itself: it is not repeated
+            fix="write the variable's name alone, such as CLAIMS_TOKEN, and set its value where the system runs",
             code="manifest.variable",
         )
 
@@ -239,3 +258,14 @@ def read_condition(data: Any) -> Condition:
     if is_unanswered(text):
         raise put_off(text)
     return Condition.parse(text)
+
+
+_CHECKS: Final[dict[Text, Callable[[str], None]]] = {
+    Text.CONTACT: _check_contact,
+    Text.KNOWN: _check_contact,
+    Text.SLUG: check_slug,
+    Text.CALLABLE: _check_callable,
+    Text.VARIABLE: _check_variable,
+    Text.SERVICE: check_service,
+    Text.URL: _check_url,
+}

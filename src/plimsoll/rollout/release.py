@@ -15,7 +15,8 @@ import msgspec
 
 from plimsoll.errors import InputError, TargetError
 from plimsoll.model.canonical import digest, digest_bytes
-from plimsoll.model.manifest import Manifest
+from plimsoll.model.endpoint import files_of
+from plimsoll.model.manifest import Manifest, Target
 from plimsoll.rollout.installed import installed_distributions
 
 UNSET: Final = "unset"  # in place of a digest, of a variable that has no value: an empty one is another release
@@ -25,8 +26,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """What a release is made of. The body of a ``release.built`` entry is this, so that any digest can be taken again.
 
     ``parts`` maps a name to a digest: ``manifest``, ``source:<file>``, ``artifact:<file>``, ``contract:<file>``,
-    ``contracts`` (which of them are for inputs and which for outputs, in their order), ``interpreter``,
-    ``environment``, ``variable:<name>`` (of its value, or the word ``unset``).
+    ``target:<file>`` (what a service's request is made of, a schema, a model file), ``contracts`` (which of them are
+    for inputs and which for outputs, in their order), ``identity`` (what a remote target declares of its version),
+    ``interpreter``, ``environment``, ``variable:<name>`` (of its value, or the word ``unset``).
     """
 
     system: str
@@ -35,6 +37,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     covered: tuple[str, ...]  # the real paths of the files it covers
     interpreter: str  # "cpython 3.11.7 linux x86_64"
     environment: tuple[str, ...]  # "name==version" of every installed distribution
+    declared: str = ""  # what a remote target says it is: nothing here can tell whether it changed
 
 
 def build_release(
@@ -47,8 +50,10 @@ def build_release(
     """The release of what lies in the manifest's folder now.
 
     Covers how the manifest says the system runs, the sources of the target's package, the declared artifacts, the
-    contracts, the declared environment variables, the interpreter, and every installed distribution by version. People
-    and threshold have digests of their own: mending an e-mail address or tightening a condition makes no new release.
+    contracts, the declared environment variables, the interpreter, and every installed distribution by version. Of a
+    remote target it covers what is asked and what it declares: address, templates, prompts, settings, identity; secrets by the name of their place alone.
+    People and threshold have digests of their own: mending an e-mail address or tightening a condition makes no new
+    release.
 
     Args:
         manifest: what declares the system.
@@ -61,13 +66,16 @@ def build_release(
         InputError: a declared artifact or contract cannot be read.
     """
     files: dict[str, Path] = {}
-    for name, source in target_sources(manifest, folder):
-        key = f"source:{name}"
-        while key in files:  # two portions of a namespace package may each hold a file of the same name
-            key += " (another)"
-        files[key] = source
-    for artifact in manifest.target.artifacts:
-        files[f"artifact:{artifact}"] = folder / artifact
+    for target in (manifest.target,):
+        for name, source in target_sources(target, folder):
+            key = f"source:{name}"
+            while files.get(key, source) != source:  # portions of a namespace package may each hold a file of a name
+                key += " (another)"
+            files[key] = source
+        for artifact in target.artifacts:
+            files[f"artifact:{artifact}"] = folder / artifact
+        for file in () if target.endpoint is None else files_of(target.endpoint):
+            files[f"target:{file}"] = folder / file
     for contract in (*manifest.data.inputs, *manifest.data.outputs):
         files[f"contract:{contract}"] = folder / contract
     parts = {name: digest_bytes(_read(path, name)) for name, path in sorted(files.items())}
@@ -78,6 +86,8 @@ def build_release(
     parts["manifest"] = digest(manifest.release_part)
     # The first input contract also checks sources that none names, so their order decides what is let in.
     parts["contracts"] = digest({"inputs": manifest.data.inputs, "outputs": manifest.data.outputs})
+    if manifest.target.is_remote:
+        parts["identity"] = digest(manifest.target.identity)
     parts["interpreter"] = digest(interpreter)
     parts["environment"] = digest(installed)
     given = os.environ if variables is None else variables
@@ -90,7 +100,15 @@ def build_release(
         covered=tuple(sorted({str(p.resolve()) for p in files.values()})),
         interpreter=interpreter,
         environment=installed,
+        declared=_identity(manifest.target),
     )
+
+
+def _identity(target: Target) -> str:
+    """What a remote target says it is; "" for one whose code lies here."""
+    if target.openai is not None:
+        return f"{target.identity or target.openai.model} at {target.openai.url}"
+    return f"{target.identity} at {target.http.url}" if target.http is not None else ""
 
 
 def release_digest(parts: Mapping[str, str]) -> str:
@@ -98,16 +116,18 @@ def release_digest(parts: Mapping[str, str]) -> str:
     return digest(dict(parts))
 
 
-def target_sources(manifest: Manifest, folder: Path) -> tuple[tuple[str, Path], ...]:
-    """The code of the target's top-level package, or its one module: name within the release, and file.
+def target_sources(target: Target, folder: Path) -> tuple[tuple[str, Path], ...]:
+    """The code of a target's top-level package, or its one module: name within the release, and file.
 
     It is looked for as Python's import does it. Extension modules and byte code without a source are code too.
 
     Raises:
         TargetError: there is no such module in the manifest's folder, under ``target.path``, or installed.
     """
-    module = manifest.target.python.partition(":")[0].partition(".")[0]
-    spec = _find(module, [str(place.resolve()) for place in search_path(manifest, folder)])
+    if not target.python:
+        return ()
+    module = target.python.partition(":")[0].partition(".")[0]
+    spec = _find(module, [str(place.resolve()) for place in search_path(target, folder)])
     if spec is None:
         raise TargetError(
             f"there is no module '{module}' beside the manifest, under target.path, or installed",
@@ -142,9 +162,9 @@ def _existing(path: Path) -> Path | None:
     return next((place for place in (path, *path.parents) if place.is_file()), None)
 
 
-def search_path(manifest: Manifest, folder: Path) -> tuple[Path, ...]:
-    """Where the target is imported from, before what is installed: the manifest's folder, then ``target.path``."""
-    return (folder, *(folder / place for place in manifest.target.path))
+def search_path(target: Target, folder: Path) -> tuple[Path, ...]:
+    """Where a target is imported from, before what is installed: the manifest's folder, then ``target.path``."""
+    return (folder, *(folder / place for place in target.path))
 
 
 def _name(path: Path, root: Path, folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from plimsoll.policy.canary import Block, Comparison, Side
+from plimsoll.guard.canary import Block, Comparison, Side
 
 LIVE, CANARY = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 
