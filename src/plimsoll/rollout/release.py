@@ -51,9 +51,9 @@ def build_release(
 
     Covers how the manifest says the system runs, the sources of the target's package, the declared artifacts, the
     contracts, the declared environment variables, the interpreter, and every installed distribution by version. Of a
-    remote target it covers what is asked and what it declares: address, templates, prompts, settings, identity; secrets by the name of their place alone.
-    People and threshold have digests of their own: mending an e-mail address or tightening a condition makes no new
-    release.
+    remote target it covers what is asked and what it declares: address, templates, prompts, settings, identity; secrets
+    by the name of their place alone. People and threshold have digests of their own: mending an e-mail address or
+    tightening a condition makes no new release.
 
     Args:
         manifest: what declares the system.
