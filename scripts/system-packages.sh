@@ -3,7 +3,7 @@
 # The tests themselves say what they left out; in CI (CI=true) leaving out is failing.
 set -euo pipefail
 
-declare -A needed=([openssl]=openssl)   # command -> package
+declare -A needed=([openssl]=openssl [jq]=jq [zsh]=zsh)   # command -> package
 missing=()
 for command in "${!needed[@]}"; do
   command -v "$command" >/dev/null || missing+=("${needed[$command]}")
