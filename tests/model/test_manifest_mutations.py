@@ -47,13 +47,12 @@ def mutate(data: Any, draw: st.DataObject) -> None:
     if action == "delete":
         del parent[last]
     elif action == "replace":
-        parent[last] = draw.draw(st.sampled_from(HOSTILE), label="value")
+        parent[last] = copy.deepcopy(draw.draw(st.sampled_from(HOSTILE), label="value"))
     elif action == "misspell" and isinstance(parent, dict):
         parent[f"{last}x"[draw.draw(st.integers(0, 1)) :]] = parent.pop(last)
     elif action == "add" and isinstance(parent, dict):
-        parent[draw.draw(st.sampled_from(["value", "tier", "deadline", "http", "", "x y"]))] = draw.draw(
-            st.sampled_from(HOSTILE)
-        )
+        name = draw.draw(st.sampled_from(["value", "tier", "deadline", "http", "", "x y"]))
+        parent[name] = copy.deepcopy(draw.draw(st.sampled_from(HOSTILE)))  # a later mutation may change it
     elif action == "move":
         parent[last] = copy.deepcopy(data)
 
