@@ -31,6 +31,7 @@ load: {peak: 400/s, expected: 3000/day}
 samples: {feed: feed}
 threshold:
   set_by: chief@example.org
+  load_window: 500 ms
   conditions:
     - stability.latency_p99 <= 5 s
     - contracts.lost_records = 0

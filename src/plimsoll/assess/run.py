@@ -83,6 +83,7 @@ class Run:
         uncovered: gives the files opened so far that the release does not cover; evidence taken with any does not bind.
         of_people: whether what is measured depends on who is named, so that naming others voids it.
         unenforced: contract rules that nothing enforces yet; ``contracts.valid_rate`` rests on them.
+        unseen: decision types that the AI may answer and that there is no sample of; no figure of the run then counts.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Run:
         uncovered: Callable[[], tuple[str, ...]] = tuple,
         of_people: bool = False,
         unenforced: tuple[str, ...] = (),
+        unseen: tuple[str, ...] = (),
     ) -> None:
         self._ledger = ledger
         self.about = about
@@ -103,6 +105,7 @@ class Run:
         self._uncovered = uncovered
         self._of_people = of_people
         self._unenforced = unenforced
+        self._unseen = unseen
         self._given: list[dict[str, Any]] = []
         self._detail: Any = None
         self.id = ""
@@ -126,6 +129,7 @@ class Run:
         finding: str,
         provenance: Provenance = Provenance.MEASURED,
         unhealthy: str = "",
+        window_s: float | None = None,
     ) -> None:
         """Add one piece of evidence.
 
@@ -136,6 +140,7 @@ class Run:
             finding: one plain sentence.
             provenance: simulated, when a scripted person or a key made on the spot had a part in it.
             unhealthy: why the instrument itself cannot be trusted this time; "" when it can.
+            window_s: how long the shortest load window under it lasted; None: it rests on none.
         """
         self._given.append(
             {
@@ -146,6 +151,7 @@ class Run:
                 "provenance": provenance,
                 "healthy": not unhealthy,
                 "why_unhealthy": unhealthy,
+                "window_s": window_s,
             }
         )
 
@@ -171,6 +177,7 @@ class Run:
                 binds=not outside,
                 uncovered=outside,
                 unenforced=self._unenforced if given["metric"] == "contracts.valid_rate" else (),
+                unseen=self._unseen,
                 artifact="" if self._detail is None else digest(self._detail),
                 **given,
             )
