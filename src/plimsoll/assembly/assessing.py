@@ -70,6 +70,7 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress
     clock_ns: Callable[[], int] = time.time_ns
     url: str | None = None  # stability: drive this address in place of the guard in process
+    ca: Path | None = None  # whose certificates are trusted there; None: those of the system's store
 
     @property
     def about(self) -> About:

@@ -11,7 +11,7 @@ from plimsoll.assess.feed import Feed, Sent
 from plimsoll.assess.stability import Step, assess_stability, path_of
 from plimsoll.assess.stability_plan import StabilityPlan, samples_for
 from plimsoll.engine.load_cell import CellTarget
-from plimsoll.engine.load_request import HttpTarget
+from plimsoll.engine.load_request import HttpTarget, tls_of
 from plimsoll.errors import InputError
 from plimsoll.gate.figures import plural
 
@@ -28,7 +28,8 @@ def assess_load(bench: Workbench) -> None:
     Raises:
         InputError: no feed is declared, no decision type may be answered by the AI, or what is asked for is beyond
             what can be sent.
-        TargetError: the system under test does not start or does not reply.
+        UsageError: the address to drive is none.
+        TargetError: the system under test does not start, does not reply, or cannot be trusted to be itself.
     """
     project, manifest = bench.project, bench.project.manifest
     if manifest.samples.feed is None:
@@ -41,13 +42,16 @@ def assess_load(bench: Workbench) -> None:
     to_guard = bench.url is None
     sent = feed.mixed(window=min(p.schedule.count for p in plan.passes), most=MOST_RECORDS)
     in_turn = tuple(_payload(one, to_guard=to_guard) for one in sent)
-    path = "guard in process" if bench.url is None else path_of(HttpTarget(url=bench.url))
+    service = None if bench.url is None else HttpTarget(url=bench.url, ca="" if bench.ca is None else str(bench.ca))
+    if service is not None:
+        tls_of(service)  # what is wrong with it is said before a run begins
+    path = "guard in process" if service is None else path_of(service)
     bench.progress.begin(f"stability, {plan.expected_s:.0f} s", len(plan.passes))
     # What answers at an address is no part of this release: it is measured and drawn, and its evidence does not bind.
     outside = () if bench.url is None else (f"the service at {bench.url}",)
     protocol = plan.protocol(path, in_turn, conditions)
     with bench.run("stability", protocol, outside=outside, unseen=feed.missing) as run:
-        target = CellTarget(argv=_argv(bench, run.id)) if bench.url is None else HttpTarget(url=bench.url)
+        target = CellTarget(argv=_argv(bench, run.id)) if service is None else service
         detail = assess_stability(
             run,
             plan,
