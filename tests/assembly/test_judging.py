@@ -463,7 +463,10 @@ class TestWhatTheFiguresDoNotSpeakOf:
         system = System(tmp_path / "s")
         system.change("decisions", "guess", to=dict(system.manifest["decisions"]["tell"]))
         system.write("golden.jsonl", lines({"type": "tell", "input": {"number": n}, "expected": {"parity": "odd" if n % 2 else "even"}} for n in range(60)))  # fmt: skip
-        assert system.check("evaluation").notes[-1] == "the golden set has no case of 'guess'"
+        assert (
+            system.check("evaluation").notes[-1]
+            == "the golden set has no case of 'guess', so evaluation says nothing of it"
+        )
 
     def test_a_declared_source_that_the_feed_is_silent_of(self, tmp_path):
         """Otherwise the one source that is always broken could be taken out of the folder."""

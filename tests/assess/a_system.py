@@ -75,6 +75,7 @@ MANIFEST: dict[str, Any] = {
     "threshold": {
         "set_by": COO,
         "consulted": [BUILDER, OPS],
+        "load_window": "200ms",
         "conditions": [
             "evaluation.accuracy >= 95%",
             "evaluation.answered_share >= 90%",

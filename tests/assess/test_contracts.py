@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.assembly.runs import recorded_runs, unfinished
-from plimsoll.assess.contracts import Feed, replay_feed
+from plimsoll.assess.contracts import replay_feed
+from plimsoll.assess.feed import Feed
 from plimsoll.assess.run import About, Run
 from plimsoll.contract import compile_contract, read_contract
 from plimsoll.errors import InputError
@@ -35,9 +36,12 @@ NUMBERS = itertools.count()
 
 
 def guard_over(ledger, target=lambda record: record["number"], **settings_):
-    kind = GuardedType(name="tell", tier=Tier.AUTOMATIC, accountable="a@b.org", review_below=None, next="a@b.org")
+    types = {
+        name: GuardedType(name=name, tier=Tier.AUTOMATIC, accountable="a@b.org", review_below=None, next="a@b.org")
+        for name in ("tell", "guess")
+    }
     return Guard(
-        GuardSettings(system="s", release=RELEASE, types={"tell": kind}, **settings_),
+        GuardSettings(system="s", release=RELEASE, types=types, **settings_),
         ledger=ledger,
         target=PythonTarget(target, "t"),
         inputs={"counter": CHECKER},
@@ -52,7 +56,7 @@ def write_feed(folder: Path, **sources: bytes) -> Feed:
         old.unlink()
     for name, raw in sources.items():
         (folder / f"{name}.jsonl").write_bytes(raw)
-    return Feed.open(folder)
+    return Feed.open(folder, ("tell",))
 
 
 def replay(ledger, feed, guard=None, **more):
@@ -61,7 +65,7 @@ def replay(ledger, feed, guard=None, **more):
         Run(ledger, ABOUT, assessment="contracts", protocol={"run": next(NUMBERS)}) as run,
         guard or guard_over(ledger) as over,
     ):
-        detail = replay_feed(run, over, ledger, feed, decision_type="tell", **more)
+        detail = replay_feed(run, over, ledger, feed, **more)
     found = [msgspec.json.decode(ledger.body(e), type=Evidence) for e in ledger.entries(kinds=("evidence",))]
     by_metric = {e.metric: e.sample for e in found if e.run == run.id}
     return detail, by_metric["contracts.valid_rate"], by_metric["contracts.lost_records"]
@@ -71,29 +75,6 @@ def replay(ledger, feed, guard=None, **more):
 def ledger(tmp_path):
     with Ledger.open(tmp_path / "ledger.db") as opened:
         yield opened
-
-
-class TestFeed:
-    def test_each_file_is_a_source_and_each_line_that_is_not_blank_a_record(self, tmp_path):
-        feed = write_feed(tmp_path / "f", b=b"1\n\n \t\n2", a=b"\r\n3\r\n")
-        assert list(feed.lines()) == [("a", 2, b"3"), ("b", 1, b"1"), ("b", 4, b"2")]
-
-    def test_only_the_line_break_is_taken_off(self, tmp_path):
-        feed = write_feed(tmp_path / "f", a=b"x\r\r\n y \n")
-        assert [record for _, _, record in feed.lines()] == [b"x\r", b" y "]
-
-    @pytest.mark.parametrize("blank", [b"\x0b", b"\x0c", b"\x00", b"\xc2\xa0"])
-    def test_what_json_does_not_take_for_blank_is_a_record(self, tmp_path, blank):
-        assert len(list(write_feed(tmp_path / "f", a=blank).lines())) == 1
-
-    def test_a_folder_that_is_none_or_holds_no_record_is_said(self, tmp_path):
-        with pytest.raises(InputError, match="holds no record"):
-            write_feed(tmp_path / "blank", a=b"\n \t\r\n", b=b"")
-        with pytest.raises(InputError, match="there is no folder"):
-            Feed.open(tmp_path / "nowhere")
-        (tmp_path / "f").mkdir()
-        with pytest.raises(InputError, match="holds no JSON Lines file"):
-            Feed.open(tmp_path / "f")
 
 
 record = st.one_of(
@@ -133,6 +114,24 @@ def test_offered_is_the_sum_of_the_dispositions_and_every_record_is_found(ledger
     assert valid.total == len(offered)
     for source in detail.sources:
         assert source.offered == source.valid + source.coerced + source.quarantined + source.other
+
+
+def test_each_record_is_a_decision_of_its_own_type_and_both_types_are_counted(ledger, tmp_path):
+    for name, count in (("tell", 5), ("guess", 3)):
+        (tmp_path / "f" / name).mkdir(parents=True)
+        raw = lines({"number": n} for n in range(count)) + b"{broken\n"
+        (tmp_path / "f" / name / "counter.jsonl").write_bytes(raw)
+    feed = Feed.open(tmp_path / "f", ("tell", "guess"))
+    detail, valid, lost = replay(ledger, feed, declared=("counter", "mute"))
+    assert [(s.name, s.offered, s.valid) for s in detail.sources] == [
+        ("guess/counter", 4, 3),
+        ("mute", 0, 0),
+        ("tell/counter", 6, 5),
+    ]
+    assert (valid, lost.total) == (Proportion(hits=8, total=10), 10)
+    headers = Counter(e.header.type for e in ledger.entries(kinds=("decision",)))
+    assert headers == {"tell": 6, "guess": 4}
+    assert {e.source for e in detail.examples} <= {"tell/counter", "guess/counter"}
 
 
 def test_every_byte_of_every_record_is_in_the_ledger(ledger, tmp_path):

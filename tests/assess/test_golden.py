@@ -14,8 +14,8 @@ from plimsoll.errors import InvalidFile
 ONE = ("tell",)
 
 
-def line(**more):
-    return json.dumps({"input": {"n": 1}, "expected": 2} | more).encode()
+def line(n=1, **more):
+    return json.dumps({"input": {"n": n}, "expected": 2} | more).encode()
 
 
 def problems(raw, types=ONE):
@@ -35,14 +35,15 @@ class TestReading:
             [
                 line(id="a"),
                 b'{"input": {"n": 1}, "expec',
-                line(id="b", type="guess"),
+                line(2, id="b", type="guess"),
                 b"",
-                line(id="a", expected=3),
+                line(3, id="a"),
                 b'{"input": {}, "expected": 1, "segmnt": {}}',
                 b"\xff\xfe",
                 b"[" * 100_000,
                 b'{"expected": 1}',
-                line(id="c"),
+                line(4, id="c"),
+                line(1, id="d"),
             ]
         )
         assert problems(raw) == [
@@ -53,15 +54,32 @@ class TestReading:
             ("golden.jsonl:7", "golden.line"),
             ("golden.jsonl:8", "golden.line"),
             ("golden.jsonl:9", "golden.line"),
+            ("golden.jsonl:11", "golden.duplicate"),
         ]
 
-    def test_the_same_line_twice_is_one_case_even_without_an_id(self):
-        """Otherwise `cat golden.jsonl golden.jsonl` would narrow every bound."""
-        assert problems(line() + b"\n" + line(expected=2)) == [("golden.jsonl:2", "golden.duplicate")]
-        assert problems(line(id="a") + b"\n" + line()) == [("golden.jsonl:2", "golden.duplicate")]
+    @pytest.mark.parametrize("first", [{}, {"id": "a"}])
+    @pytest.mark.parametrize("second", [{}, {"id": "b"}, {"id": "b", "segment": {"hour": "9"}}])
+    def test_the_same_input_twice_is_no_second_case_whatever_it_is_called(self, first, second):
+        """Otherwise one right answer under a hundred names would narrow every bound."""
+        raw = line(**first) + b"\n" + line(**second)
+        assert problems(raw) == [("golden.jsonl:2", "golden.duplicate")]
 
-    def test_cases_that_look_alike_count_when_each_has_a_name(self):
-        assert len(read_golden(line(id="a") + b"\n" + line(id="b"), "g", ONE)) == 2
+    def test_both_places_of_an_input_that_stands_twice_are_named(self):
+        with pytest.raises(InvalidFile, match=r"golden\.jsonl:3: .* stand in golden\.jsonl:1 too"):
+            read_golden(line(id="a") + b"\n" + line(2, id="b") + b"\n" + line(id="c"), "golden.jsonl", ONE)
+
+    def test_two_answers_to_one_question_are_said_to_be_so(self):
+        with pytest.raises(InvalidFile, match="expects another answer there"):
+            read_golden(line(id="a") + b"\n" + line(id="b", expected=3), "golden.jsonl", ONE)
+
+    def test_spaces_and_the_order_of_fields_make_no_other_case(self):
+        one = b'{"input": {"a": 1, "b": [1.5]}, "expected": 1, "id": "x"}'
+        two = b'{"id": "y", "input": { "b":[1.50],"a":1 }, "expected": 1}'
+        assert problems(one + b"\n" + two) == [("golden.jsonl:2", "golden.duplicate")]
+
+    def test_the_same_input_of_two_types_is_two_cases(self):
+        raw = line(type="tell") + b"\n" + line(type="guess")
+        assert len(read_golden(raw, "g", ("tell", "guess"))) == 2
 
     def test_the_same_input_from_two_sources_is_two_cases(self):
         assert len(read_golden(line(source="a") + b"\n" + line(source="b"), "g", ONE)) == 2
@@ -79,7 +97,7 @@ class TestReading:
 
     @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
     def test_lines_may_end_as_on_any_system(self, end):
-        raw = end.join([line(id="a"), b"", line(id="b"), b"{"])
+        raw = end.join([line(1), b"", line(2), b"{"])
         assert problems(raw) == [("golden.jsonl:4", "golden.line")]
 
     @pytest.mark.parametrize("expected", [{}, {"a": {}}, {"a": {}, "b": {"c": {}}}])

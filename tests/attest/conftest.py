@@ -78,6 +78,7 @@ class World:
             estimate=estimate,
             bound=bound,
             counts="197 of 200",
+            window_s=5.0 if condition.entry.in_windows else None,
             provenance=provenance,
             age_s=age_s,
             entries=("0190aaaa-1", "0190aaaa-2"),

@@ -94,6 +94,7 @@ def test_every_condition_is_there_with_its_figure_bound_and_evidence(world, stat
         "estimate": "0.985",
         "bound": "0.9612",
         "counts": "197 of 200",
+        "window": None,
         "why": "",
         "needed": "",
         "provenance": "measured",

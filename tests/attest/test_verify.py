@@ -341,6 +341,24 @@ def test_the_signed_words_do_not_have_the_signed_digest(world, attestation: byte
     refused(world, world.resign(attestation, replacing(forged)), "threshold", "do not have the digest")
 
 
+def test_a_threshold_signed_before_load_windows_had_a_length(world, attestation: bytes) -> None:
+    words = world.payload(world.signed)
+    del words["loadWindow"]
+    old = sign_envelope(THRESHOLD, json.dumps(words).encode(), world.setter)
+    error = refused(world, world.resign(attestation, replacing(old)), "threshold", "says nothing of how long")
+
+    assert "signs it anew: `plimsoll threshold sign`" in error.fix
+
+
+@pytest.mark.parametrize("length", ["0 s", "-5 s", "5x", "5", "soon"])
+def test_a_signed_load_window_that_is_no_length_of_time(world, attestation: bytes, length: str) -> None:
+    words = world.payload(world.signed)
+    words["loadWindow"] = length
+    forged = sign_envelope(THRESHOLD, json.dumps(words).encode(), world.setter)
+
+    refused(world, world.resign(attestation, replacing(forged)), "threshold", "cannot be read")
+
+
 def test_signed_words_that_cannot_be_read(world, attestation: bytes) -> None:
     words = world.payload(world.signed)
     words["conditions"][0] = "stability.unheard_of <= 900 ms"
@@ -398,6 +416,10 @@ def first(statement) -> dict:
         (lambda s: first(s).update(estimate="-inf"), "not finite"),
         (lambda s: first(s).update(estimate=None, bound=None), "rests on nothing"),
         (lambda s: first(s).update(evidence=[]), "rests on nothing"),
+        (lambda s: first(s).update(window="4.99"), "in load windows of 4.99 s; 5 s was signed"),
+        (lambda s: first(s).update(window=None), "in load windows of 0 s"),
+        (lambda s: first(s).pop("window"), "in load windows of 0 s"),
+        (lambda s: first(s).update(window="long"), "not a number"),
     ],
 )
 def test_figures_that_do_not_bear_out_the_verdict(world, attestation: bytes, change, says: str) -> None:

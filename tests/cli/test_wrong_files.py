@@ -172,6 +172,13 @@ def test_a_key_is_never_overwritten(tiny):
         (("gate", "--attest", "out.json"), "--attest needs the gate's key"),
         (("accept", "--as", "stranger@example.org", "--key", "trust.key"), "is not named as an owner or operator"),
         (("assess", "stability", "--url", "nonsense"), "nonsense"),
+        (("assess", "stability", "--ca", "ca.pem"), "--ca says whom to trust at an address, and there is none"),
+        (("assess", "stability", "--url", "http://127.0.0.1:1/", "--ca", "ca.pem"), "would verify nothing"),
+        (
+            ("assess", "stability", "--url", "https://127.0.0.1:1/", "--ca", "nowhere.pem"),
+            "nowhere.pem' cannot be read",
+        ),
+        (("assess", "stability", "--url", "https://127.0.0.1:1/", "--ca", "noise"), "it holds no certificate"),
         (("demo", "--example", "nowhere"), "the example is not at nowhere"),
         (("demo", "--state", "."), "no demonstration made it"),
     ],

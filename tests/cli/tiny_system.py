@@ -73,6 +73,7 @@ load: {peak: 100/s, expected: 100/day}
 threshold:
   set_by: coo@example.org
   consulted: [builder@example.org, ops@example.org]
+  load_window: 200 ms
   conditions:
     - evaluation.accuracy >= 95%
     - evaluation.answered_share >= 90%

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -19,15 +20,17 @@ _HERE = Path(__file__).parent
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """Start a service of `load_server.py`; gives its URL."""
+    """Start a service of `load_server.py`; gives its URL. With a certificate, it serves over TLS."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(kind: str, *values: float) -> str:
+    def start(kind: str, *values: float, certificate: Path | None = None) -> str:
         argv = [sys.executable, str(_HERE / "load_server.py"), kind, *map(str, values)]
-        server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        env = os.environ | ({} if certificate is None else {"CERTIFICATE": str(certificate)})
+        server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         running.append(server)
         assert server.stdout is not None
-        return f"http://127.0.0.1:{int(server.stdout.readline())}/"
+        scheme = "http" if certificate is None else "https"
+        return f"{scheme}://127.0.0.1:{int(server.stdout.readline())}/"
 
     yield start
     for server in running:

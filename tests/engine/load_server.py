@@ -1,12 +1,15 @@
 """A small HTTP/1.1 service that behaves badly in one chosen way; a process of its own, so that it disturbs no driver.
 
-``load_server.py KIND [VALUE…]``: prints its port, then serves until its standard input is closed.
+``load_server.py KIND [VALUE…]``: prints its port, then serves until its standard input is closed. With ``CERTIFICATE``
+in its environment, a PEM file with a key, it serves over TLS.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import ssl
 import sys
 import time
 
@@ -108,7 +111,11 @@ class Service(asyncio.Protocol):
 
 async def main(kind: str, values: list[float]) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Service(kind, values), "127.0.0.1", 0, backlog=2048)
+    tls = None
+    if "CERTIFICATE" in os.environ:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(os.environ["CERTIFICATE"])
+    server = await loop.create_server(lambda: Service(kind, values), "127.0.0.1", 0, backlog=2048, ssl=tls)
     print(json.dumps(server.sockets[0].getsockname()[1]), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()

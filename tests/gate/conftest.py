@@ -54,6 +54,8 @@ class Bench:
         **more: object,
     ) -> Dated:
         number = next(self._numbers)
+        if METRICS[metric].in_windows:
+            more.setdefault("window_s", 5.0)
         evidence = Evidence(
             metric=metric, release=release, run=run or f"run-{number:06}", protocol=protocol, sample=sample, draw=draw,
             **more,

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from plimsoll.gate.pool import pool
 from plimsoll.model.board import Standing
 from plimsoll.model.evidence import BoundedMean, Census, Draw, Proportion, Provenance, Repeats
 from plimsoll.model.metrics import METRICS
+from plimsoll.model.quantity import Quantity
 
 ACCURACY = "evaluation.accuracy >= 95%"
 METRIC = "evaluation.accuracy"
@@ -69,7 +72,7 @@ def test_windows_and_repeats_join(bench):
     one = bench.windows(bench.window(300))
     pieces = [bench.evidence("stability.latency_p99", one, draw=Draw.FRESH) for _ in range(3)]
     row = bench.row("stability.latency_p99 <= 500ms", *pieces)
-    assert (row.standing, row.counts) == (Standing.MET, "worst of 3 windows of 300, 3 runs together")
+    assert (row.standing, row.counts) == (Standing.MET, "worst of 3 windows of 300, 5 s each, 3 runs together")
     repeats = [bench.evidence("stability.load", Repeats(values=(v,)), draw=Draw.FRESH) for v in (3.0, 4.0, 5.0)]
     row = bench.row("stability.load >= 3x", *repeats)
     assert (row.standing, row.estimate) == (Standing.MET, 3.0)
@@ -192,3 +195,64 @@ def test_the_least_trusted_piece_gives_the_row_its_provenance(bench):
 def test_a_stale_unsound_run_is_not_worth_a_word(bench):
     row = bench.row(ACCURACY, share(bench, 990, 1000), share(bench, 1, 2, age_days=90, healthy=False))
     assert "left out" not in row.why
+
+
+# -- load windows -------------------------------------------------------------------------------------------------------
+
+LOAD = "stability.load >= 3x"
+
+
+def load(bench, worst, window_s, **more):
+    return bench.evidence("stability.load", Repeats(values=(3.0, 3.0, worst)), window_s=window_s, **more)
+
+
+@pytest.mark.parametrize("window_s", [None, 0.0, 0.5, 4.9])
+def test_windows_shorter_than_signed_carry_nothing(bench, window_s):
+    row = bench.row(LOAD, load(bench, 3.0, window_s))
+    assert row.standing is Standing.NOT_MEASURED
+    assert row.why.endswith("; the threshold asks for at least 5 s.")
+    assert row.entries == ()
+    assert row.next == "Run `plimsoll assess stability`."
+
+
+@pytest.mark.parametrize("window_s", [5.0 - 1e-12, 5.0, 60.0])
+def test_windows_as_long_as_signed_or_longer_do(bench, window_s):
+    row = bench.row(LOAD, load(bench, 3.0, window_s))
+    assert (row.standing, row.window_s) == (Standing.MET, window_s)
+
+
+def test_a_shorter_window_may_be_signed(bench):
+    assert bench.row(LOAD, load(bench, 3.0, 0.5), load_window=Quantity(500, "ms")).standing is Standing.MET
+
+
+def test_short_windows_do_not_disturb_those_that_are_long_enough(bench):
+    long = load(bench, 3.0, 5.0, protocol="long", age_days=2)
+    row = bench.row(LOAD, long, load(bench, 3.0, 0.5, protocol="short"))
+    assert (row.standing, row.entries) == (Standing.MET, (long.entry,))
+
+
+def test_what_short_windows_show_against_a_release_goes_on_counting(bench):
+    """Asking for longer windows is no way to be rid of a figure below the line."""
+    bad = load(bench, 1.0, 0.5, protocol="short", age_days=2)
+    row = bench.row(LOAD, bad, load(bench, 3.0, 5.0, protocol="long"))
+    assert (row.standing, row.estimate) == (Standing.NOT_MET, 1.0)
+    assert "in another way than the threshold asks for, in shorter load windows" in row.why
+    assert bench.row(LOAD, bad).standing is Standing.NOT_MET
+    assert bench.row(LOAD, load(bench, 1.0, 0.5, age_days=31)).standing is Standing.NOT_MEASURED
+
+
+def test_other_metrics_have_no_windows(bench):
+    assert bench.row(ACCURACY, share(bench, 990, 1000), load_window=Quantity(1, "h")).standing is Standing.MET
+    assert not METRICS[METRIC].in_windows
+    measured_in_windows = {name for name, metric in METRICS.items() if metric.in_windows}
+    assert measured_in_windows == {m.name for m in METRICS.values() if m.assessment == "stability" and m.measurable}
+
+
+# -- what a sample says nothing of --------------------------------------------------------------------------------------
+
+
+def test_a_figure_that_leaves_a_decision_type_out_is_not_sound(bench):
+    row = bench.row(ACCURACY, share(bench, 990, 1000, unseen=("deny-claim", "guess")))
+    assert row.standing is Standing.NOT_MEASURED
+    assert row.why == "It says nothing of the decision type deny-claim or guess: there is no sample of it."
+    assert row.next == "Add cases of it to the golden set, then run `plimsoll assess evaluation`."

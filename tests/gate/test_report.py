@@ -36,6 +36,7 @@ from plimsoll.model.details import (
     StabilityDetail,
 )
 from plimsoll.model.evidence import Census, Dated, Draw, Evidence, Proportion, Provenance, Repeats, Window, Windows
+from plimsoll.model.metrics import METRICS
 from plimsoll.model.threshold import Condition, Threshold
 from plimsoll.stats.proportion import clopper_pearson_lower, clopper_pearson_upper
 
@@ -73,6 +74,7 @@ def evidence(metric: str, sample, *, hours: float = 2, provenance: Provenance = 
             sample=sample,
             draw=Draw.FRESH,
             provenance=provenance,
+            window_s=5.0 if METRICS[metric].in_windows else None,
         ),
         entry="0190aaaa-" + metric,
         time_ns=NOW - int(hours * HOUR),

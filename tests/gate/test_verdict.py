@@ -55,7 +55,7 @@ TABLE = {
     "no error in many calls": ("stability.error_rate <= 0.5%", Proportion(hits=0, total=598), MET, {}),
     "too many errors": (
         "stability.error_rate <= 0.5%", Proportion(hits=31, total=5000), NOT_MET,
-        {"estimate_text": "0.62%", "gap": "0.12 points too high", "counts": "31 of 5,000"},
+        {"estimate_text": "0.62%", "gap": "0.12 points too high", "counts": "31 of 5,000, in windows of 5 s or more"},
     ),
     "a line too near to be decided": (
         "stability.error_rate <= 0.5%", Proportion(hits=499_999, total=100_000_000), INSUFFICIENT,
@@ -63,7 +63,7 @@ TABLE = {
     ),
     "three repeats": (
         "stability.load >= 3x", Repeats(values=(3.0, 4.0, 3.0)), MET,
-        {"estimate_text": "3x", "counts": "worst of 3 repeats"},
+        {"estimate_text": "3x", "counts": "worst of 3 repeats, in windows of 5 s or more"},
     ),
     "one repeat on the wrong side": (
         "stability.load >= 3x", Repeats(values=(3.0, 2.0, 3.0)), NOT_MET, {"gap": "1x too little"},
@@ -161,7 +161,7 @@ def p99(bench, *windows, **more):
 def test_the_worst_of_three_windows_counts(bench):
     row = p99(bench, bench.window(300, 0.2), bench.window(300, 0.49), bench.window(300, 0.3))
     assert row.standing is MET
-    assert row.counts == "worst of 3 windows of 300"
+    assert row.counts == "worst of 3 windows of 300, 5 s each"
     assert row.bound == 0.49  # the largest of 300 values is the bound of their 99th percentile
     assert row.estimate == 0.05
     row = p99(bench, bench.window(300, 0.2), bench.window(300, 5.4, 5.5, 5.55, 5.6), bench.window(300, 0.3))

@@ -334,6 +334,11 @@ def test_the_digests_tell_people_from_the_release_and_the_threshold(example: str
     assert tighter[1] != threshold
     assert (tighter[0], tighter[2]) == (people, release)
     assert parts(read("cooling_off: 7 days", "cooling_off: 8 days"))[1] != threshold
+    longer = parts(read("cooling_off: 7 days", "cooling_off: 7 days\n  load_window: 6 s"))
+    assert longer[1] != threshold
+    assert (longer[0], longer[2]) == (people, release)
+    said = parts(read("cooling_off: 7 days", "cooling_off: 7 days\n  load_window: 5s"))
+    assert said == (people, threshold, release)  # what it is when nothing is said
     slower = parts(read("deadline: 300ms", "deadline: 400ms"))
     assert slower[2] != release
     assert slower[:2] == (people, threshold)

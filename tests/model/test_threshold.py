@@ -97,6 +97,12 @@ def test_a_confidence_must_be_one() -> None:
             _threshold("stability.load >= 3x", confidence=Quantity(amount, "%"))
 
 
+@pytest.mark.parametrize("length", [Quantity(0, "s"), Quantity(-1, "s"), Quantity(5, "x"), Quantity(5, "")])
+def test_a_load_window_must_be_a_length_of_time(length: Quantity) -> None:
+    with pytest.raises(ValueError, match="load_window"):
+        _threshold("stability.load >= 3x", load_window=length)
+
+
 @given(sentences=st.lists(conditions(), min_size=2, max_size=6, unique_by=str))
 def test_the_digest_is_that_of_the_set_of_conditions(sentences: list[Condition]) -> None:
     whole = Threshold(set_by="a", conditions=tuple(sentences))

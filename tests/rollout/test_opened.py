@@ -17,7 +17,7 @@ import pytest
 from assess.a_system import System, run_python
 
 from plimsoll.assembly.checking import OPENED
-from plimsoll.assess.contracts import Feed
+from plimsoll.assess.feed import Feed
 from plimsoll.rollout import OpenedFiles, uncovered
 
 APART = """
@@ -326,7 +326,7 @@ def test_a_target_that_looks_up_the_answers_is_found_out(outside, name):
 
 def test_what_we_read_ourselves_is_not_held_against_the_target(outside):
     def meanwhile(project):
-        list(Feed.open(project.folder / "feed").lines())
+        list(Feed.open(project.folder / "feed", ("tell",)).lines())
         project.open_ledger().close()
         type(project)(project.file).release.digest  # noqa: B018 - reads manifest, contracts and sources
 

@@ -14,8 +14,9 @@ from plimsoll.assembly.demonstration import Cast
 from plimsoll.assembly.load import assess_load
 from plimsoll.assembly.project import Project, read_file
 from plimsoll.assess.accountability import assess_accountability
-from plimsoll.assess.contracts import Feed, replay_feed
+from plimsoll.assess.contracts import replay_feed
 from plimsoll.assess.evaluation import evaluate
+from plimsoll.assess.feed import Feed
 from plimsoll.assess.golden import read_golden
 from plimsoll.assess.organisation import assess_organisation
 from plimsoll.assess.run import About, Run
@@ -69,6 +70,7 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress
     clock_ns: Callable[[], int] = time.time_ns
     url: str | None = None  # stability: drive this address in place of the guard in process
+    ca: Path | None = None  # whose certificates are trusted there; None: those of the system's store
 
     @property
     def about(self) -> About:
@@ -94,6 +96,7 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
         unenforced: tuple[str, ...] = (),
         of_people: bool = False,
         outside: tuple[str, ...] = (),
+        unseen: tuple[str, ...] = (),
     ) -> Run:
         """A run of an assessment, not yet started."""
         return Run(
@@ -105,6 +108,7 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
             of_people=of_people,
             unenforced=unenforced,
             declared=() if of_people else self.project.manifest.target.services,
+            unseen=unseen,
         )
 
     def uncovered(self) -> tuple[str, ...]:
@@ -179,9 +183,11 @@ def _evaluation(bench: Workbench) -> None:
     raw = read_file(path, "golden set")
     cases = read_golden(raw, str(path), bench.answerable)
     threshold = project.manifest.threshold
+    asked = {case.type for case in cases}
+    unseen = tuple(name for name in bench.answerable if name not in asked)
     bench.progress.begin("evaluation", len(cases))
     with (
-        bench.run("evaluation", {"golden": digest_bytes(raw)}) as run,
+        bench.run("evaluation", {"golden": digest_bytes(raw)}, unseen=unseen) as run,
         project.open_guard(bench.ledger, run=run.id) as guard,
     ):
         detail = evaluate(
@@ -216,13 +222,14 @@ def price(project: Project, held_share: float) -> Price | None:
 
 def _contracts(bench: Workbench) -> None:
     project = bench.project
-    feed = Feed.open(_sample(project, "feed", "a folder with one JSON Lines file for each source"))
-    protocol = {"feed": digest({f.name: digest_bytes(read_file(f, "feed")) for f in feed.files})}
+    folder = _sample(project, "feed", "a folder with one JSON Lines file for each source")
     if not bench.answerable:
         raise InputError("no decision type may be answered by the AI, so there is nothing to replay the feed through")
+    feed = Feed.open(folder, bench.answerable)
+    protocol = {"feed": digest({f"{feed.name(f)}.jsonl": digest_bytes(read_file(f.path, "feed")) for f in feed.files})}
     bench.progress.begin("contracts", sum(1 for _ in feed.lines()))
     with (
-        bench.run("contracts", protocol, unenforced=project.unenforced) as run,
+        bench.run("contracts", protocol, unenforced=project.unenforced, unseen=feed.missing) as run,
         project.open_guard(bench.ledger, run=run.id) as guard,
     ):
         detail = replay_feed(
@@ -230,7 +237,6 @@ def _contracts(bench: Workbench) -> None:
             guard,
             bench.ledger,
             feed,
-            decision_type=bench.answerable[0],
             declared=tuple(project.checkers),
             unenforced=project.unenforced,
             valid_limit=bench.limit("contracts.valid_rate"),

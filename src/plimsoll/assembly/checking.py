@@ -39,6 +39,7 @@ def check(
     progress: Progress | None = None,
     clock_ns: Callable[[], int] = time.time_ns,
     url: str | None = None,
+    ca: Path | None = None,
 ) -> Checked:
     """Run what the threshold needs (or some of it), then judge.
 
@@ -51,6 +52,7 @@ def check(
         progress: how to tell how far it is.
         clock_ns: UTC nanoseconds since the epoch.
         url: stability: drive this HTTP address in place of the guard in process.
+        ca: a PEM file with the authorities that are trusted there; None: the system's own.
 
     Raises:
         PlimsollError: see its branches.
@@ -71,6 +73,7 @@ def check(
             progress=progress or Silent(),
             clock_ns=clock_ns,
             url=url,
+            ca=ca,
         )
         assess(bench, only or needed(project))
         return _judge(project, ledger, trust, cast, report, clock_ns(), write=write)

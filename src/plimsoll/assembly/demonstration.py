@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 
-import msgspec
-
 from plimsoll.assembly.project import Project, own_key, read_file
-from plimsoll.assembly.signing import SIGNED, accept, sign_threshold
+from plimsoll.assembly.signing import SIGNED, accept, sign_threshold, what_was_signed
 from plimsoll.assess.organisation import OPERATOR, named_people
 from plimsoll.attest import PrivateKey, Role, Trust, TrustedKey, trust_entry
 from plimsoll.errors import NotReady
 from plimsoll.guard.quarantine import find_quarantined, original_bytes, quarantined, replay
 from plimsoll.ledger import Ledger
-from plimsoll.model.attestation import Envelope, ThresholdSigned
 from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Disposition
 
@@ -73,8 +69,8 @@ class Cast:
         if self._setter not in self._persons:
             return
         for entry in ledger.entries(kinds=(SIGNED,), system=project.manifest.system):
-            payload = base64.b64decode(msgspec.json.decode(ledger.body(entry), type=Envelope).payload)
-            if msgspec.json.decode(payload, type=ThresholdSigned).threshold == project.manifest.threshold.digest:
+            signed = what_was_signed(ledger.body(entry))
+            if signed is not None and signed.threshold == project.manifest.threshold.digest:
                 return
         sign_threshold(project, self.key(self._setter), ledger=ledger, simulated=True)
 

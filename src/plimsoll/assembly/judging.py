@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from plimsoll.assembly.assessing import lacking, price
 from plimsoll.assembly.project import Project
-from plimsoll.assembly.runs import begun_anew, left_evidence, recorded_runs, resampled, unfinished, unseen
+from plimsoll.assembly.runs import (
+    begun_anew,
+    falls_behind,
+    left_evidence,
+    recorded_runs,
+    resampled,
+    unfinished,
+    unseen,
+)
 from plimsoll.assembly.signing import SIGNED
 from plimsoll.attest import Trust, check_threshold
 from plimsoll.errors import VerificationFailed
 from plimsoll.gate import judge, make_board
 from plimsoll.ledger import FileWitness, Ledger
-from plimsoll.model.board import Board
+from plimsoll.model.board import Board, Row
 from plimsoll.model.evidence import Dated, Proportion
 from plimsoll.model.manifest import Owners
 from plimsoll.model.metrics import METRICS
+from plimsoll.model.threshold import LOAD_WINDOW
 from plimsoll.stats import clopper_pearson_lower
 
 
@@ -62,6 +71,8 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
             *_begun_anew(project, ledger),
             *resampled(runs, release),
             *unseen(runs, release),
+            *_short_windows(rows),
+            *falls_behind(runs, release),
             *_in_one_hand(manifest.owners),
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
         ),
@@ -110,6 +121,17 @@ def _signature(project: Project, ledger: Ledger, trust: Trust, now_ns: int) -> _
         return _Signature(entry=entry.id, raw=raw, signed_ns=line.signed_ns, simulated=line.simulated)
     unsigned = f"the threshold is not signed: a DRAFT, until {manifest.threshold.set_by} signs it"
     return _Signature(notes=(why or unsigned,))
+
+
+def _short_windows(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Whether load was measured in windows shorter than is usual, in a sentence; the setter may have asked for less."""
+    shortest = min((row.window_s for row in rows if row.window_s is not None), default=LOAD_WINDOW.base)
+    if shortest >= LOAD_WINDOW.base * (1 - 1e-9):
+        return ()
+    lasted = LOAD_WINDOW.like(shortest)
+    return (
+        f"load was measured in windows of {lasted}, not the usual {LOAD_WINDOW}: what builds up slowly may not show",
+    )
 
 
 def _in_one_hand(owners: Owners) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The child process of a load test: hosts the guard in process and answers the driver over a local socket.
 
-Run as ``python -m plimsoll.assembly.load_host MANIFEST STATE RUN TYPE SOCKET``. A payload is the name of a source, a
-zero byte, and the record as that source sends it.
+Run as ``python -m plimsoll.assembly.load_host MANIFEST STATE RUN SOCKET``. A payload is the name of a decision type, a
+zero byte, the name of a source, a zero byte, and the record as that source sends it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from plimsoll.model.decision import Answer, Disposition
 from plimsoll.model.evidence import Started
 
 
-def host(manifest: Path, state: Path, run: str, socket_path: str, decision_type: str) -> None:
+def host(manifest: Path, state: Path, run: str, socket_path: str) -> None:
     """Serve until the driver hangs up; then record what was opened or reached that the release does not cover."""
     project = Project(manifest, state=state)
     project.watch(OPENED)
@@ -30,8 +30,8 @@ def host(manifest: Path, state: Path, run: str, socket_path: str, decision_type:
         _check_release(project, ledger, run)
 
         async def adecide(payload: bytes) -> str:
-            source, _, record = payload.partition(b"\0")
-            answer = await guard.adecide(decision_type, record, source=source.decode())
+            decision_type, source, record = payload.split(b"\0", 2)
+            answer = await guard.adecide(decision_type.decode(), record, source=source.decode())
             return counted_as(answer)
 
         serve_cell(socket_path, adecide=adecide)
@@ -76,11 +76,11 @@ def _check_release(project: Project, ledger: Ledger, run: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Parse what the load test passes; say on stderr what went wrong."""
-    manifest, state, run, decision_type, socket_path = arguments
+    manifest, state, run, socket_path = arguments
     # A target that prints must not write into anything of ours.
     os.dup2(2, 1)
     try:
-        host(Path(manifest), Path(state), run, socket_path, decision_type)
+        host(Path(manifest), Path(state), run, socket_path)
     except PlimsollError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

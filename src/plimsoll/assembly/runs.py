@@ -12,7 +12,7 @@ from plimsoll.assess.run import body_of
 from plimsoll.errors import VerificationFailed
 from plimsoll.ledger import Ledger, Witness
 from plimsoll.ledger.witness import WitnessedNote
-from plimsoll.model.details import ContractsDetail, EvaluationDetail
+from plimsoll.model.details import ContractsDetail, EvaluationDetail, StabilityDetail
 from plimsoll.model.evidence import Dated, Ended, Evidence, Started
 from plimsoll.model.metrics import METRICS
 
@@ -81,16 +81,43 @@ def unfinished(runs: Iterable[Recorded], release: str) -> tuple[str, ...]:
 
 def unseen(runs: Sequence[Recorded], release: str) -> tuple[str, ...]:
     """What the newest runs of a release never looked at, in a sentence each: a figure does not speak of it."""
-    newest = {r.started.assessment: r.ended for r in runs if r.started.release == release and r.ended is not None}
-    evaluated, replayed = (
+    newest = _newest(runs, release)
+    evaluated, replayed, loaded = (
         _drawn(newest.get("evaluation"), EvaluationDetail),
         _drawn(newest.get("contracts"), ContractsDetail),
+        _drawn(newest.get("stability"), StabilityDetail),
     )
     segments = () if evaluated is None else evaluated.segments
-    sources = () if replayed is None else replayed.sources
-    silent = ", ".join(source.name for source in sources if not source.offered)
-    said = [f"the golden set has no case of '{s.value}'" for s in segments if s.name == BY_TYPE and not s.n]
-    return (*said, f"the feed holds no record of the declared sources: {silent}") if silent else tuple(said)
+    said = [
+        f"the golden set has no case of '{s.value}', so evaluation says nothing of it"
+        for s in segments
+        if s.name == BY_TYPE and not s.n
+    ]
+    silent: dict[str, list[str]] = {}
+    for name, detail in (("contracts", replayed), ("stability", loaded)):
+        for kind in () if detail is None else detail.unseen:
+            silent.setdefault(kind, []).append(name)
+    for kind, names in silent.items():
+        verb = "say" if len(names) > 1 else "says"
+        said.append(f"the feed holds no record of '{kind}', so {' and '.join(names)} {verb} nothing of it")
+    unheard = ", ".join(source.name for source in (() if replayed is None else replayed.sources) if not source.offered)
+    return (*said, f"the feed holds no record of the declared sources: {unheard}") if unheard else tuple(said)
+
+
+def falls_behind(runs: Sequence[Recorded], release: str) -> tuple[str, ...]:
+    """Where the newest load run of a release left a backlog that went on growing, in a sentence."""
+    loaded = _drawn(_newest(runs, release).get("stability"), StabilityDetail)
+    stages = () if loaded is None else loaded.stages
+    growing = [f"{s.multiple:g}x" for s in stages if s.backlog == "growing"]
+    said = (
+        f"at {' and '.join(growing)} the declared peak the backlog grew through the load windows: more than it can do"
+    )
+    return (said,) if growing else ()
+
+
+def _newest(runs: Sequence[Recorded], release: str) -> dict[str, Ended]:
+    """The end of the newest run of each assessment of a release."""
+    return {r.started.assessment: r.ended for r in runs if r.started.release == release and r.ended is not None}
 
 
 def _drawn(ended: Ended | None, detail: type[T]) -> T | None:

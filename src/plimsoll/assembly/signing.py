@@ -24,10 +24,19 @@ class SignedThreshold(msgspec.Struct, frozen=True, kw_only=True):
     """One signature under a threshold, as the ledger has it. Whether it holds is for the gate, which knows the keys."""
 
     entry: str
-    set_by: str
-    signed_at: str
-    threshold: str
-    current: bool  # it is for the threshold that the manifest holds now
+    set_by: str = ""  # "": this version cannot read what was signed
+    signed_at: str = ""
+    threshold: str = ""
+    current: bool = False  # it is for the threshold that the manifest holds now
+
+
+def what_was_signed(raw: bytes) -> ThresholdSigned | None:
+    """The threshold in an envelope, whoever signed it; None: it is none that this version can read."""
+    try:
+        payload = base64.b64decode(msgspec.json.decode(raw, type=Envelope).payload)
+        return msgspec.json.decode(payload, type=ThresholdSigned)
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        return None
 
 
 def sign_threshold(
@@ -56,8 +65,10 @@ def threshold_history(project: Project) -> tuple[SignedThreshold, ...]:
     with project.open_ledger(read_only=True) as ledger:
         found = []
         for entry in ledger.entries(kinds=(SIGNED,), system=project.manifest.system):
-            payload = base64.b64decode(msgspec.json.decode(ledger.body(entry), type=Envelope).payload)
-            signed = msgspec.json.decode(payload, type=ThresholdSigned)
+            signed = what_was_signed(ledger.body(entry))
+            if signed is None:
+                found.append(SignedThreshold(entry=entry.id))
+                continue
             found.append(
                 SignedThreshold(
                     entry=entry.id,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 
+from plimsoll.assess.feed import Feed, Sent
 from plimsoll.assess.run import Run, body_of
-from plimsoll.errors import InputError, VerificationFailed
+from plimsoll.errors import VerificationFailed
 from plimsoll.guard import Guard
 from plimsoll.ledger import Ledger
 from plimsoll.model.canonical import digest_bytes
@@ -25,53 +25,13 @@ EXAMPLES = 6  # quarantined records shown in the report, one for each different 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
     """One record of the feed and what became of it."""
 
-    source: str
-    line: int
+    source: str  # as the report names it
+    place: str  # where it stands in the feed
     record: str  # id in the ledger
     disposition: Disposition
     verdict: Verdict
     broken: tuple[Reason, ...]
     found: bool  # its entry is in the ledger and holds what was offered
-
-
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder with one JSON Lines file for each source, read as lines of bytes."""
-
-    folder: Path
-    files: tuple[Path, ...]
-
-    @classmethod
-    def open(cls, folder: Path) -> Feed:
-        """Find the sources.
-
-        Raises:
-            InputError: there is no such folder, no ``*.jsonl`` file in it, or no record in those.
-        """
-        if not folder.is_dir():
-            raise InputError(f"there is no folder '{folder}'", fix="samples.feed names a folder of JSON Lines files")
-        files = tuple(sorted(folder.glob("*.jsonl")))
-        if not files:
-            raise InputError(
-                f"'{folder}' holds no JSON Lines file", fix="put one file for each source there, named <source>.jsonl"
-            )
-        feed = cls(folder=folder, files=files)
-        if next(feed.lines(), None) is None:
-            raise InputError(
-                f"the feed '{folder}' holds no record", fix="put real records there, one JSON value a line"
-            )
-        return feed
-
-    def lines(self) -> Iterator[tuple[str, int, bytes]]:
-        """Every record as (source, line number, bytes without the line break); blank lines are no records."""
-        for file in self.files:
-            try:
-                with file.open("rb") as opened:
-                    for number, line in enumerate(opened, 1):
-                        record = line.removesuffix(b"\n").removesuffix(b"\r")
-                        if record.strip(b" \t\r\n"):  # other blanks are no JSON, and so a record that somebody sent
-                            yield file.stem, number, record
-            except OSError as why:
-                raise InputError(f"the feed '{file}' cannot be read: {why.strerror}", fix="mend the file") from why
 
 
 def replay_feed(
@@ -80,7 +40,6 @@ def replay_feed(
     ledger: Ledger,
     feed: Feed,
     *,
-    decision_type: str,
     declared: Sequence[str] = (),
     unenforced: tuple[str, ...] = (),
     valid_limit: float | None = None,
@@ -92,14 +51,13 @@ def replay_feed(
         run: the started run.
         guard: of the release that is measured.
         ledger: the one the guard records in; every record is looked up there afterwards.
-        feed: what the sources sent.
-        decision_type: what is decided of each record.
+        feed: what the sources sent; each record is given to the guard as a decision of its type.
         declared: sources that have a contract; one that the feed is silent of is shown with no record.
         unenforced: "file:line rule" of contract rules that nothing enforces yet.
         valid_limit: where the report draws its line, as a fraction of 1.
         tick: called with the number of records done.
     """
-    offered = asyncio.run(_take_all(guard, ledger, feed, decision_type, tick))
+    offered = asyncio.run(_take_all(guard, ledger, feed, tick))
     total = len(offered)
     kept = sum(o.verdict in {Verdict.VALID, Verdict.COERCED} for o in offered)
     quarantined = sum(o.disposition is Disposition.QUARANTINED for o in offered)
@@ -116,12 +74,13 @@ def replay_feed(
             count=len(lost),
             total=total,
             ratio=False,
-            missing=tuple(f"{o.source}.jsonl line {o.line}" for o in lost[:20]),
+            missing=tuple(o.place for o in lost[:20]),
         ),
         draw=Draw.FIXED,
         finding=f"{total - len(lost)} of {total} records offered were found again in the ledger.",
     )
-    names = {*(file.stem for file in feed.files), *declared}
+    heard = {file.source for file in feed.files}
+    names = {*(feed.name(file) for file in feed.files), *(name for name in declared if name not in heard)}
     detail = ContractsDetail(
         sources=tuple(_of_source(name, [o for o in offered if o.source == name]) for name in sorted(names)),
         examples=tuple(_examples(ledger, offered)),
@@ -130,6 +89,7 @@ def replay_feed(
         unenforced=unenforced,
         valid_limit=valid_limit,
         feed=feed.folder.name,
+        unseen=feed.missing,
     )
     run.draw_with(detail)
     return detail
@@ -138,53 +98,51 @@ def replay_feed(
 class _Taken(msgspec.Struct, frozen=True, kw_only=True):
     """One record of the feed and what the guard says became of it."""
 
-    source: str
-    line: int
+    sent: Sent
     answer: str  # id of the record
     disposition: Disposition
     offered: str  # digest of what was offered
     without_blanks: str  # digest of the same without the blanks around it, which are no part of a JSON value
 
 
-async def _take_all(
-    guard: Guard, ledger: Ledger, feed: Feed, decision_type: str, tick: Callable[[int], None]
-) -> list[Offered]:
+async def _take_all(guard: Guard, ledger: Ledger, feed: Feed, tick: Callable[[int], None]) -> list[Offered]:
     waiting: set[asyncio.Task[_Taken]] = set()
     done: list[_Taken] = []
 
-    async def take(source: str, line: int, record: bytes) -> _Taken:
-        answer = await guard.adecide(decision_type, record, source=source)
+    async def take(sent: Sent) -> _Taken:
+        answer = await guard.adecide(sent.type, sent.record, source=sent.source)
         return _Taken(
-            source=source,
-            line=line,
+            sent=msgspec.structs.replace(sent, record=b""),  # the digests are enough; a feed may be large
             answer=answer.record,
             disposition=answer.disposition,
-            offered=digest_bytes(record),
-            without_blanks=digest_bytes(record.strip(b" \t\r\n")),
+            offered=digest_bytes(sent.record),
+            without_blanks=digest_bytes(sent.record.strip(b" \t\r\n")),
         )
 
     def collect(finished: set[asyncio.Task[_Taken]]) -> None:
         done.extend(task.result() for task in finished)
         tick(len(done))
 
-    for source, line, record in feed.lines():
+    for sent in feed.lines():
         if len(waiting) >= AT_ONCE:
             finished, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             collect(finished)
-        waiting.add(asyncio.create_task(take(source, line, record)))
+        waiting.add(asyncio.create_task(take(sent)))
     if waiting:
         finished, waiting = await asyncio.wait(waiting)
         collect(finished)
     ledger.flush()  # in batched mode a record may still be on its way to the disk
-    return [_look_up(ledger, taken) for taken in sorted(done, key=lambda t: (t.source, t.line))]
+    done.sort(key=lambda taken: (taken.sent.type, taken.sent.source, taken.sent.line))
+    return [_look_up(ledger, feed, taken) for taken in done]
 
 
-def _look_up(ledger: Ledger, taken: _Taken) -> Offered:
+def _look_up(ledger: Ledger, feed: Feed, taken: _Taken) -> Offered:
     """Read the record back from the ledger when all are written, not from what the guard says of it."""
     kept = _kept(ledger, taken.answer)
+    name = feed.name(taken.sent)
     return Offered(
-        source=taken.source,
-        line=taken.line,
+        source=name,
+        place=f"{name}.jsonl line {taken.sent.line}",
         record=taken.answer,
         disposition=taken.disposition,
         verdict=Verdict.NONE if kept is None else kept.verdict,

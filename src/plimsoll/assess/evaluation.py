@@ -121,10 +121,14 @@ def _answerable(guard: Guard) -> tuple[str, ...]:
 
 
 def _alike(cases: Sequence[Case]) -> str:
-    """How many cases have the same input as another, which nothing can tell from one case that is counted twice."""
+    """How many cases have the same input as another of another type or source; those of the same are refused before."""
     inputs = Counter(canonical(msgspec.json.decode(case.record)) for case in cases)
     count = sum(n for n in inputs.values() if n > 1)
-    return f"{count} of {len(cases)} cases have the same input as another; each is counted." if count else ""
+    return (
+        f"{count} of {len(cases)} cases have the same input as another, of another source or type; each is counted."
+        if count
+        else ""
+    )
 
 
 def by_type(ended: Sequence[Ended], types: Sequence[str], confidence: float) -> tuple[Segment, ...]:

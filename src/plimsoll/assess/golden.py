@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from plimsoll.errors import InvalidFile, Problem, Where
+from plimsoll.model.canonical import digest, digest_bytes
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +41,7 @@ def read_golden(raw: bytes, file: str, types: Sequence[str]) -> tuple[Case, ...]
     cases: list[Case] = []
     problems: list[Problem] = []
     seen: dict[str, int] = {}
-    contents: dict[tuple[str, str, bytes], int] = {}
+    contents: dict[tuple[str, str, str], tuple[int, Any]] = {}  # what is asked -> line, and the answer expected
     for number, line in enumerate(raw.splitlines(), 1):
         if not line.strip():
             continue
@@ -90,18 +91,11 @@ def read_golden(raw: bytes, file: str, types: Sequence[str]) -> tuple[Case, ...]
                 )
             )
             continue
-        same = (case.type, case.source, case.record)
-        if not case.id and same in contents:
-            problems.append(
-                Problem(
-                    code="golden.duplicate",
-                    message=f"this case stands in line {contents[same]} too; one case may be counted once",
-                    where=where,
-                    fix="remove it; if two cases of yours do look alike, give each its own id",
-                )
-            )
+        same = (case.type, case.source, _digest_of_input(case))
+        if same in contents:
+            problems.append(_asked_twice(case, where, *contents[same]))
             continue
-        contents[same] = number
+        contents[same] = (number, case.expected)
         seen[name] = number
         cases.append(msgspec.structs.replace(case, id=name))
     if not cases and not problems:
@@ -116,6 +110,27 @@ def read_golden(raw: bytes, file: str, types: Sequence[str]) -> tuple[Case, ...]
     if problems:
         raise InvalidFile(file, tuple(problems))
     return tuple(cases)
+
+
+def _digest_of_input(case: Case) -> str:
+    """Equal for equal records, however they are spaced and in which order their fields stand."""
+    try:
+        return digest(msgspec.json.decode(case.record))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return digest_bytes(case.record)  # the guard will say what is wrong with it
+
+
+def _asked_twice(case: Case, where: Where, first: int, expected: Any) -> Problem:
+    """The same question under another name is no second case: counted twice, it would narrow every bound."""
+    answer = "" if expected == case.expected else ", and expects another answer there"
+    return Problem(
+        code="golden.duplicate",
+        message=f"the same type, source and input stand in {where.file}:{first} too{answer}; one case is counted once",
+        where=where,
+        fix="keep the one whose answer is right"
+        if answer
+        else "remove one of the two lines; another id makes no other case",
+    )
 
 
 def _says_nothing(expected: Any) -> bool:

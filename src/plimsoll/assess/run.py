@@ -84,6 +84,7 @@ class Run:
         of_people: whether what is measured depends on who is named, so that naming others voids it.
         unenforced: contract rules that nothing enforces yet; ``contracts.valid_rate`` rests on them.
         declared: services that what is measured rests on; who answers there is only declared.
+        unseen: decision types that the AI may answer and that there is no sample of; no figure of the run then counts.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Run:
         of_people: bool = False,
         unenforced: tuple[str, ...] = (),
         declared: tuple[str, ...] = (),
+        unseen: tuple[str, ...] = (),
     ) -> None:
         self._ledger = ledger
         self.about = about
@@ -106,6 +108,7 @@ class Run:
         self._of_people = of_people
         self._unenforced = unenforced
         self._declared = declared
+        self._unseen = unseen
         self._given: list[dict[str, Any]] = []
         self._detail: Any = None
         self.id = ""
@@ -129,6 +132,7 @@ class Run:
         finding: str,
         provenance: Provenance = Provenance.MEASURED,
         unhealthy: str = "",
+        window_s: float | None = None,
     ) -> None:
         """Add one piece of evidence.
 
@@ -139,6 +143,7 @@ class Run:
             finding: one plain sentence.
             provenance: simulated, when a scripted person or a key made on the spot had a part in it.
             unhealthy: why the instrument itself cannot be trusted this time; "" when it can.
+            window_s: how long the shortest load window under it lasted; None: it rests on none.
         """
         self._given.append(
             {
@@ -149,6 +154,7 @@ class Run:
                 "provenance": provenance,
                 "healthy": not unhealthy,
                 "why_unhealthy": unhealthy,
+                "window_s": window_s,
             }
         )
 
@@ -175,6 +181,7 @@ class Run:
                 uncovered=outside,
                 declared=self._declared,
                 unenforced=self._unenforced if given["metric"] == "contracts.valid_rate" else (),
+                unseen=self._unseen,
                 artifact="" if self._detail is None else digest(self._detail),
                 **given,
             )

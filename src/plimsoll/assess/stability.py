@@ -12,7 +12,8 @@ import msgspec
 import uvloop
 
 from plimsoll.assess.run import Run
-from plimsoll.assess.stability_judge import Given, Passed, detail_of, evidence_of
+from plimsoll.assess.stability_held import Passed
+from plimsoll.assess.stability_judge import Given, detail_of, evidence_of
 from plimsoll.assess.stability_plan import Pass, StabilityPlan
 from plimsoll.engine.load import Link, Settings, drive, outstanding_for
 from plimsoll.engine.load_cell import CellLink, CellTarget
@@ -63,9 +64,13 @@ def assess_stability(
     confidence: float,
     classify: Classify | None = None,
     notes: Sequence[str] = (),
+    unseen: tuple[str, ...] = (),
     tick: Callable[[Step], None] = lambda _: None,
 ) -> StabilityDetail:
-    """`measure`, and give what was measured to a started run; the run's protocol is `StabilityPlan.protocol`."""
+    """`measure`, and give what was measured to a started run; the run's protocol is `StabilityPlan.protocol`.
+
+    ``unseen`` are the decision types that the AI may answer and that none of the records is of.
+    """
     measured = measure(
         plan,
         target,
@@ -77,9 +82,17 @@ def assess_stability(
         tick=tick,
     )
     for given in measured.given:
-        run.give(given.metric, given.sample, draw=Draw.FRESH, finding=given.finding, unhealthy=given.unhealthy)
-    run.draw_with(measured.detail)
-    return measured.detail
+        run.give(
+            given.metric,
+            given.sample,
+            draw=Draw.FRESH,
+            finding=given.finding,
+            unhealthy=given.unhealthy,
+            window_s=given.window_s,
+        )
+    detail = msgspec.structs.replace(measured.detail, unseen=unseen)
+    run.draw_with(detail)
+    return detail
 
 
 def measure(

@@ -1,14 +1,26 @@
-"""What the windows of a load run say: which multiples were held, and what evidence follows. Values in, values out."""
+"""What the windows of a load run say: the evidence that follows, and what the report draws. Values in, values out."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from plimsoll.assess.stability_plan import HELD_BY, Pass, StabilityPlan
+from plimsoll.assess.stability_held import (
+    Passed,
+    Stages,
+    backlog_in_words,
+    by_round,
+    by_stage,
+    degradation,
+    held_multiple,
+    place_of,
+    trend_of,
+    why_not_held,
+)
+from plimsoll.assess.stability_plan import StabilityPlan
+from plimsoll.engine.load_backlog import Trend
 from plimsoll.engine.load_window import Outcome, WindowResult, quantile
 from plimsoll.model.details import LoadStage, LoadWindow, StabilityDetail
 from plimsoll.model.evidence import Proportion, Repeats, Sample, Window, Windows
@@ -19,99 +31,21 @@ from plimsoll.stats import upper_rank
 MICROSECOND: Final = 6  # digits after the point that a latency in seconds is kept to
 
 
-class Passed(msgspec.Struct, frozen=True, kw_only=True):
-    """One window of the plan and what it gave."""
-
-    planned: Pass
-    result: WindowResult
-
-
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of evidence, before it is known for which release and in which run."""
 
     metric: str
     sample: Sample
     finding: str
-    unhealthy: str = ""  # why the driver cannot be trusted this time; "": it can
-
-
-# ── held ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def why_not_held(passed: Passed, at_peak: Passed, conditions: Sequence[Condition]) -> tuple[str, ...]:
-    """Why one window does not count as held; empty when it does.
-
-    Held means: nothing shed, every other stability condition met by the window's own figures, and a healthy driver.
-
-    Args:
-        passed: the window.
-        at_peak: the window at 1x of the same round.
-        conditions: of the threshold; those that a load window has no figure for are passed over.
-    """
-    result = passed.result
-    why = list(result.unhealthy)
-    shed = result.count(Outcome.SHED)
-    if shed:
-        why.append(f"{shed} of {result.sent} calls were shed")
-    for condition in conditions:
-        if condition.metric not in HELD_BY:
-            continue
-        figure = _FIGURES[condition.metric](result, at_peak.result)
-        if figure is None:
-            why.append(f"{condition.metric} could not be measured: no call got through")
-        elif not condition.op.holds(figure, condition.limit.base):
-            why.append(f"{condition.metric} was {condition.limit.like(figure)}, the condition is {condition}")
-    return tuple(why)
-
-
-def held_multiple(round_: Sequence[Passed], conditions: Sequence[Condition]) -> float:
-    """The highest multiple that one round held, with all below it held as well; 0 when not even the peak was.
-
-    Args:
-        round_: the windows of one round, from the lowest stage up.
-        conditions: of the threshold.
-    """
-    held = itertools.takewhile(lambda p: not why_not_held(p, round_[0], conditions), round_)
-    return max((p.planned.multiple for p in held), default=0.0)
-
-
-def _p50(result: WindowResult, _: WindowResult) -> float | None:
-    return quantile(result.latencies(), 0.5)
-
-
-def _p99(result: WindowResult, _: WindowResult) -> float | None:
-    return quantile(result.latencies(), 0.99)
-
-
-def _error_rate(result: WindowResult, _: WindowResult) -> float | None:
-    return result.error_rate if result.sent else None
-
-
-def _shed_rate(result: WindowResult, _: WindowResult) -> float | None:
-    return result.shed_rate if result.sent else None
-
-
-def degradation(result: WindowResult, at_peak: WindowResult) -> float | None:
-    """How many times slower the 99th percentile is than at the peak; None where one of them has none."""
-    here, there = _p99(result, at_peak), _p99(at_peak, at_peak)
-    return here / there if here and there else None
-
-
-_FIGURES: Final[dict[str, Callable[[WindowResult, WindowResult], float | None]]] = {
-    "stability.latency_p50": _p50,
-    "stability.latency_p99": _p99,
-    "stability.error_rate": _error_rate,
-    "stability.shed_rate": _shed_rate,
-    "stability.degradation": degradation,
-}
+    unhealthy: str = ""  # why the windows say nothing this time; "": they do
+    window_s: float  # how long the shortest of the windows lasted
 
 
 # ── evidence ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def by_round(passed: Sequence[Passed]) -> list[list[Passed]]:
-    """The windows grouped by round, in order."""
-    return [list(group) for _, group in itertools.groupby(passed, lambda p: p.planned.round)]
+def _shortest_s(passed: Iterable[Passed]) -> float:
+    return min(p.planned.schedule.seconds for p in passed)
 
 
 def evidence_of(passed: Sequence[Passed], conditions: Sequence[Condition]) -> tuple[Given, ...]:
@@ -122,13 +56,14 @@ def evidence_of(passed: Sequence[Passed], conditions: Sequence[Condition]) -> tu
     rounds = by_round(passed)
     highest = [round_[-1] for round_ in rounds]
     multiple = f"{highest[0].planned.multiple:g}x the declared peak ({highest[0].planned.schedule.rate:g}/s)"
-    unhealthy = _unhealthy(highest)
+    unhealthy, window_s = _unhealthy(highest), _shortest_s(highest)
     given = [
         Given(
             metric=f"stability.latency_p{percent}",
             sample=Windows(windows=tuple(window_of(p.result, kept) for p in highest)),
             finding=_latency_finding(highest, percent / 100, multiple),
             unhealthy=unhealthy,
+            window_s=window_s,
         )
         for percent, kept in ((50, 0.5), (99, 0.9))
     ]
@@ -140,6 +75,7 @@ def evidence_of(passed: Sequence[Passed], conditions: Sequence[Condition]) -> tu
                 sample=Proportion(hits=hits, total=sent),
                 finding=f"At {multiple}, {hits} of {sent} calls {what}.{kinds}",
                 unhealthy=unhealthy,
+                window_s=window_s,
             )
             for metric, hits, what, kinds in (
                 ("stability.error_rate", _errors(highest), "failed, were shed, or came too late", _kinds(highest)),
@@ -156,6 +92,7 @@ def evidence_of(passed: Sequence[Passed], conditions: Sequence[Condition]) -> tu
                 sample=Repeats(values=tuple(round(ratio, 4) for ratio in known)),
                 finding=f"At {multiple} the 99th percentile was at worst {max(known):.3g} times that at the peak.",
                 unhealthy=_unhealthy([p for round_ in rounds for p in (round_[0], round_[-1])]),
+                window_s=_shortest_s(p for round_ in rounds for p in (round_[0], round_[-1])),
             )
         )
     return tuple(given)
@@ -176,24 +113,31 @@ def window_of(result: WindowResult, tail_from: float) -> Window:
 
 
 def _load(rounds: Sequence[Sequence[Passed]], conditions: Sequence[Condition]) -> Given:
-    held = tuple(held_multiple(round_, conditions) for round_ in rounds)
+    stages = by_stage(rounds)
+    held = tuple(held_multiple(round_, conditions, stages) for round_ in rounds)
     lowest = min(held)
     finding = f"{lowest:g}x the declared peak was held in each of {len(held)} rounds."
+    unhealthy = _unhealthy([p for round_ in rounds for p in round_])
     if lowest < rounds[0][-1].planned.multiple:
         weakest = rounds[held.index(lowest)]
         broke = next(p for p in weakest if p.planned.multiple > lowest)
-        said = "; ".join(why_not_held(broke, weakest[0], conditions))
-        finding = f"{finding if lowest else 'Not even the declared peak was held.'} At {_place(broke)}: {said}."
-    unhealthy = _unhealthy([p for round_ in rounds for p in round_])
-    return Given(metric="stability.load", sample=Repeats(values=held), finding=finding, unhealthy=unhealthy)
-
-
-def _place(passed: Passed) -> str:
-    return f"{passed.planned.multiple:g}x in round {passed.planned.round}"
+        stage = stages[broke.planned.multiple]
+        why = why_not_held(broke, weakest[0], conditions, stage)
+        said = f"At {place_of(broke)}: {'; '.join(why)}."
+        finding = f"{finding if lowest else 'Not even the declared peak was held.'} {said}"
+        if trend_of(stage) is Trend.UNTOLD and not why_not_held(broke, weakest[0], conditions):
+            unhealthy = f"{unhealthy} {said}".lstrip()  # its windows were too short for this system to show anything
+    return Given(
+        metric="stability.load",
+        sample=Repeats(values=held),
+        finding=finding,
+        unhealthy=unhealthy,
+        window_s=_shortest_s(p for round_ in rounds for p in round_),
+    )
 
 
 def _unhealthy(passed: Sequence[Passed]) -> str:
-    return " ".join(f"{_place(p)}: {'; '.join(p.result.unhealthy)}." for p in passed if p.result.unhealthy)
+    return " ".join(f"{place_of(p)}: {'; '.join(p.result.unhealthy)}." for p in passed if p.result.unhealthy)
 
 
 def _latency_finding(highest: Sequence[Passed], q: float, multiple: str) -> str:
@@ -250,27 +194,30 @@ def detail_of(
         notes: plain sentences of the caller, put after ours.
     """
     rounds = by_round(passed)
+    stages = by_stage(rounds)
     limits = {c.metric: c.limit.base for c in conditions}
     slower = [degradation(round_[-1].result, round_[0].result) for round_ in rounds]
     known = [ratio for ratio in slower if ratio is not None]
     return StabilityDetail(
         stages=tuple(
-            _stage([round_[at] for round_ in rounds], rounds, conditions, confidence, plan.give_up_s)
-            for at in range(len(plan.stages))
+            _stage(windows, rounds, stages, conditions, confidence=confidence, give_up_s=plan.give_up_s)
+            for windows in stages.values()
         ),
         peak_per_s=plan.peak.base,
         path=path,
         latency_limit_s=limits.get("stability.latency_p99"),
         error_limit=limits.get("stability.error_rate"),
         degradation=max(known) if known else None,
-        note=" ".join([*_notes(plan, rounds, conditions), *notes]),
+        note=" ".join([*_notes(plan, rounds, stages, conditions), *notes]),
     )
 
 
 def _stage(
     windows: Sequence[Passed],
     rounds: Sequence[Sequence[Passed]],
+    stages: Stages,
     conditions: Sequence[Condition],
+    *,
     confidence: float,
     give_up_s: float,
 ) -> LoadStage:
@@ -284,8 +231,10 @@ def _stage(
         achieved_per_s=sum(p.result.achieved_per_s * p.result.wall_s for p in windows) / wall if wall else 0.0,
         healthy=all(p.result.healthy for p in windows),
         why=_unhealthy(windows),
-        held=all(held_multiple(round_, conditions) >= planned.multiple for round_ in rounds),
+        held=all(held_multiple(round_, conditions, stages) >= planned.multiple for round_ in rounds),
         lag_p99_s=max((t for t in lag if t is not None), default=None),
+        window_s=_shortest_s(windows),
+        backlog=trend_of(windows).value,
     )
 
 
@@ -301,15 +250,24 @@ def _drawn(result: WindowResult, confidence: float, give_up_s: float) -> LoadWin
         p99_bound_s=None if rank is None else ascending[rank - 1],
         error_rate=result.error_rate,
         shed_rate=result.shed_rate,
+        waiting_middle=result.backlog.middle,
+        waiting_end=result.backlog.end,
+        drain_s=result.backlog.drain_s,
     )
 
 
-def _notes(plan: StabilityPlan, rounds: Sequence[Sequence[Passed]], conditions: Sequence[Condition]) -> list[str]:
+def _notes(
+    plan: StabilityPlan, rounds: Sequence[Sequence[Passed]], stages: Stages, conditions: Sequence[Condition]
+) -> list[str]:
     notes = []
     if plan.warm_up is not None:
         notes.append(f"{plan.warm_up.count} calls before the first window warmed the system up and are not counted.")
+    for multiple, stage in stages.items():
+        backlog = backlog_in_words(stage)
+        if backlog:
+            notes.append(f"{multiple:g}x was not held: {backlog}.")
     for round_ in rounds:
         broke = next((p for p in round_ if why_not_held(p, round_[0], conditions)), None)
         if broke is not None:
-            notes.append(f"{_place(broke)} was not held: {'; '.join(why_not_held(broke, round_[0], conditions))}.")
+            notes.append(f"{place_of(broke)} was not held: {'; '.join(why_not_held(broke, round_[0], conditions))}.")
     return notes

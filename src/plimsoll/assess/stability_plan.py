@@ -21,7 +21,8 @@ LATE_GRACE_S: Final = (
     0.05  # a guard that cuts off at its deadline still has to say so; this much is not held against it
 )
 # Raised when driver, windows or the meaning of a figure change, so that runs of before and after are not pooled.
-METHOD: Final = 1
+METHOD: Final = 2
+MOST_CALLS: Final = 1_000_000  # in a window; half of their latencies go into the evidence, and every gate reads them
 
 # Whose conditions decide whether a stage was held: what a single load window has a figure for.
 HELD_BY: Final = frozenset(
@@ -48,7 +49,7 @@ class StabilityPlan(msgspec.Struct, frozen=True, kw_only=True):
         stages: multiples of it, ascending, from 1.
         windows: rounds, at least 3.
         samples: calls in each window at least.
-        window_s: seconds that each window lasts at least; with 0 the samples alone decide.
+        window_s: seconds that each window lasts at least, as the threshold says; with 0 the samples alone decide.
         arrivals: evenly spread, or as from many independent users.
         seed: of random arrivals.
         warm_up_s: seconds at the peak before the first window; these calls are not counted.
@@ -84,6 +85,11 @@ class StabilityPlan(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"{self.windows} windows are asked for; the worst of at least {LEAST_WINDOWS} counts")
         if self.samples < 1 or self.repeats < 0 or min(self.window_s, self.warm_up_s, self.pause_s, self.drain_s) < 0:
             raise ValueError("a window needs at least one call, and no time or count may be negative")
+        if self.stages[-1] * self.peak.base * self.window_s > MOST_CALLS:
+            raise ValueError(
+                f"a load window of {self.window_s:g} s has more than {MOST_CALLS:,} calls at {self.stages[-1]:g}x the "
+                f"peak of {self.peak}"
+            )
         if not 1 <= self.timeout_s <= 600:
             raise ValueError(f"the timeout is {self.timeout_s} s; it must be from 1 s to ten minutes")
         if self.deadline is not None and (self.deadline.kind is not UnitKind.DURATION or self.deadline.base <= 0):
@@ -100,7 +106,7 @@ class StabilityPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def _schedule(self, multiple: float, place: int) -> Schedule:
         rate = self.peak.base * multiple
-        count = max(self.samples, math.ceil(rate * self.window_s))
+        count = max(self.samples, math.ceil(rate * self.window_s - 1e-9))
         return Schedule(rate=rate, count=count, arrivals=self.arrivals, seed=self.seed * 1009 + place)
 
     @property
@@ -112,7 +118,7 @@ class StabilityPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def expected_s(self) -> float:
         """How long a run takes when nothing is slow, in seconds."""
-        passes = sum(p.schedule.count / p.schedule.rate + self.pause_s for p in self.passes)
+        passes = sum(p.schedule.seconds + self.pause_s for p in self.passes)
         return passes + self.warm_up_s
 
     @property
@@ -138,6 +144,7 @@ class StabilityPlan(msgspec.Struct, frozen=True, kw_only=True):
             "path": path,
             "rates_per_s": [p.schedule.rate for p in self.passes],
             "calls": [p.schedule.count for p in self.passes],
+            "window_s": self.window_s,
             "rounds": self.windows,
             "arrivals": self.arrivals.value,
             "seed": self.seed,

@@ -17,7 +17,8 @@ def check_conditions(line: LoadLine, threshold: Threshold) -> None:
     """Return when every condition of the signed threshold is there, and each is met by its own figures.
 
     Raises:
-        VerificationFailed: one is missing, added, changed, not met, without a figure or evidence, or contradicted.
+        VerificationFailed: one is missing, added, changed, not met, without a figure or evidence, contradicted, or
+            measured in shorter load windows than were signed.
     """
     signed = [str(c) for c in threshold.conditions]
     judged = [c.condition for c in line.conditions]
@@ -28,7 +29,10 @@ def check_conditions(line: LoadLine, threshold: Threshold) -> None:
         )
     by_text = {str(c): c for c in threshold.conditions}
     for judgement in line.conditions:
-        _check_met(judgement, by_text[judgement.condition])
+        condition = by_text[judgement.condition]
+        _check_met(judgement, condition)
+        if condition.entry.in_windows:
+            _check_window(judgement, threshold)
 
 
 def check_freshness(line: LoadLine, threshold: Threshold, valid_until_ns: int) -> None:
@@ -62,6 +66,16 @@ def _check_met(judged: Judged, condition: Condition) -> None:
     for text in figures:
         if not condition.op.holds(_figure(text, judged.condition), limit):
             raise failed("conditions", f"{judged.condition} is called met, and its figure {text} is on the wrong side")
+
+
+def _check_window(judged: Judged, threshold: Threshold) -> None:
+    """Whether the load windows under a figure lasted as long as the setter signed."""
+    lasted = _figure(judged.window or "0", judged.condition)
+    if lasted < threshold.load_window.base * (1 - 1e-9):  # as the gate compares them
+        raise failed(
+            "conditions",
+            f"{judged.condition} was measured in load windows of {lasted:g} s; {threshold.load_window} was signed",
+        )
 
 
 def _figure(text: str, condition: str) -> float:

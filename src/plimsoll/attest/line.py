@@ -58,6 +58,7 @@ def sign_threshold(
         cooling_off=str(threshold.cooling_off),
         confidence=str(threshold.confidence),
         max_age=str(threshold.max_age),
+        load_window=str(threshold.load_window),
         signed_at=to_text(now_ns),
         simulated=simulated,
     )
@@ -98,6 +99,13 @@ def check_threshold(raw: bytes, trust: Trust, *, system: str, threshold: str, no
         )
     if signed.system != system:
         raise failed("threshold-system", f"the signed threshold is that of '{signed.system}', not of '{system}'")
+    if not signed.load_window:
+        raise failed(
+            "threshold",
+            f"the threshold that was signed at {signed.signed_at} says nothing of how long a load window lasts: it was "
+            "signed in an earlier version, and is another threshold than the one declared now",
+            fix=f"{signed.set_by} signs it anew: `plimsoll threshold sign`",
+        )
     if signed.threshold != threshold:
         raise failed(
             "threshold",
@@ -122,6 +130,7 @@ def _threshold(signed: ThresholdSigned) -> Threshold:
             cooling_off=Quantity.parse(signed.cooling_off),
             confidence=Quantity.parse(signed.confidence),
             max_age=Quantity.parse(signed.max_age),
+            load_window=Quantity.parse(signed.load_window),
         )
     except ValueError as error:
         raise failed(

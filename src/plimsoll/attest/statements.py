@@ -188,6 +188,7 @@ def _one_judged(row: Row, time_ns: int) -> Judged:
         estimate=decimal(row.estimate),
         bound=decimal(row.bound),
         counts=row.counts,
+        window=decimal(row.window_s),
         why=row.why,
         needed=row.needed,
         provenance=row.provenance,

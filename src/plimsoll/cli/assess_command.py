@@ -5,6 +5,7 @@ Exit code 0: it was measured, whatever it found.
 Examples:
   plimsoll assess evaluation
   plimsoll assess stability --url http://127.0.0.1:8000/predict
+  plimsoll assess stability --url https://claims.example.org/predict --ca authority.pem
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from plimsoll.cli.board_out import show_verdict
 from plimsoll.cli.out import Out
 from plimsoll.cli.progress import progress_for
 from plimsoll.cli.project_options import add_project, here, open_project
+from plimsoll.errors import UsageError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +29,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--report", metavar="FILE", type=here, help="where the HTML report goes; default: the state folder"
     )
     parser.add_argument("--url", help="stability: drive this HTTP address in place of the guard in process")
+    parser.add_argument(
+        "--ca",
+        metavar="FILE",
+        type=here,
+        help="PEM file with the authorities to trust at an https:// address; default: the system's own",
+    )
 
 
 def run(arguments: argparse.Namespace, out: Out) -> int:
     """Assess, print the board as it stands now, and succeed when the assessment could be run."""
+    if arguments.ca is not None and arguments.url is None:
+        raise UsageError("--ca says whom to trust at an address, and there is none", fix="give --url https://…")
     project = open_project(arguments)
     with progress_for(out) as progress:
         checked = check(
@@ -40,6 +50,7 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
             report=arguments.report,
             progress=progress,
             url=arguments.url,
+            ca=arguments.ca,
         )
     show_verdict(out, checked.board, checked.report)
     return 0

@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
             "threshold": threshold.digest,
             "set_by": threshold.set_by,
             "conditions": [str(c) for c in threshold.conditions],
+            "load_window": str(threshold.load_window),
             "signatures": signed,
         }
     )
@@ -57,7 +58,11 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
     out.show(f"{threshold.digest}")
     for condition in threshold.conditions:
         out.show(f"  {condition!s:<42} {condition.dimension.value}")
+    out.show(f"  load windows of at least {threshold.load_window}")
     for line in signed:
+        if not line.set_by:
+            out.show(f"  entry {line.entry} holds no signature that this version can read")
+            continue
         out.show(f"  signed {line.signed_at} by {line.set_by}{'' if line.current else ' (an earlier version)'}")
     if not any(line.current for line in signed):
         out.show("  not signed: a DRAFT, which nothing can pass")

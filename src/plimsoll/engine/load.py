@@ -22,6 +22,7 @@ from typing import Final, Protocol
 import msgspec
 
 from plimsoll.engine.load_alarm import make_alarm
+from plimsoll.engine.load_backlog import backlog_of
 from plimsoll.engine.load_health import HealthLimits, Vitals, out_of_breath
 from plimsoll.engine.load_schedule import Schedule
 from plimsoll.engine.load_window import Outcome, WindowResult, quantile
@@ -294,6 +295,8 @@ class _Window:
             wall_s=max(self._ended - self._start, 0.0),
             cpu_share=cpu_share,
             queued=self._link.queued,
+            # What was never sent waited for nobody, and what broke had its answer at once.
+            backlog=backlog_of(self._offsets, self._latency, [o not in {_UNSENT, _FAILED} for o in self._outcome]),
         )
         if self._over_bound:
             result.errors[f"{DRIVER_FAULT}: too many calls waiting"] = self._over_bound

@@ -18,12 +18,11 @@ from typing import Any, Final, TypeAlias
 from plimsoll.engine.http_request import address
 from plimsoll.engine.http_wire import Wire, kind_of
 from plimsoll.engine.load import DRIVER_FAULT, Sink
-from plimsoll.engine.load_request import HttpTarget, build_requests, by_status
+from plimsoll.engine.load_request import HttpTarget, build_requests, by_status, tls_of
 from plimsoll.engine.load_window import Outcome
 from plimsoll.errors import TargetError
 
 MOST_BODY: Final = 1 << 20  # bytes of a reply that are kept for a classifier; the rest is read and dropped
-CONNECT_S: Final = 10.0
 WARM: Final = 8  # connections made before the first call; more are made as calls need them
 # Faults of this machine and not of the service: out of descriptors, ports, buffers.
 _OWN_ERRNO: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS})
@@ -50,6 +49,7 @@ class HttpLink:
         self._calls = 0
         self._parts = address(target.url)
         self._limit = target.connections
+        self._connect_s = target.connect_s
         self._sink: Sink | None = None
         self._idle: list[_Connection] = []
         self._waiting: deque[int] = deque()
@@ -57,7 +57,8 @@ class HttpLink:
         self._connecting: set[asyncio.Task[None]] = set()
         self._host = ""
         self._port = 0
-        self._tls: ssl.SSLContext | None = None
+        self._tls = tls_of(target)
+        self._untrusted = ""  # why the certificate that the service shows is not one to trust
         self._abandoned = False
         self._closing = False
         self._by_status: dict[int, tuple[int, str]] = {}
@@ -68,12 +69,10 @@ class HttpLink:
         """Find the service's address and make the first connections; a service that refuses them is no error yet.
 
         Raises:
-            TargetError: the host name is unknown.
+            TargetError: the host name is unknown, or the service shows a certificate that cannot be trusted.
         """
         host = self._parts.hostname or ""
         self._port = self._parts.port or (443 if self._parts.scheme == "https" else 80)
-        if self._parts.scheme == "https":
-            self._tls = ssl.create_default_context()
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(host, self._port, type=socket.SOCK_STREAM)
@@ -86,6 +85,11 @@ class HttpLink:
             await asyncio.gather(*self._connecting)
             if self._connections:
                 break
+        if self._untrusted and not self._connections:
+            raise TargetError(
+                f"the certificate of {self._parts.netloc} cannot be trusted: {self._untrusted}",
+                fix="name the authority that signed it: --ca FILE; nothing is sent to a service that is not verified",
+            )
         for _ in range(min(WARM, self._limit) - 1 if self._connections else 0):
             self._connect()
         await asyncio.gather(*self._connecting)
@@ -164,11 +168,13 @@ class HttpLink:
         name = self._parts.hostname if self._tls else None
         make: Any = _Connection if self.classify is None else _ReadingConnection
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(self._connect_s):
                 await loop.create_connection(
                     lambda: make(self), self._host, self._port, ssl=self._tls, server_hostname=name
                 )
         except OSError as why:  # a timeout and every TLS error are of this kind as well
+            if isinstance(why, ssl.SSLCertVerificationError):
+                self._untrusted = why.verify_message
             if self._waiting and self._sink is not None:
                 call = self._waiting.popleft()
                 if why.errno in _OWN_ERRNO:

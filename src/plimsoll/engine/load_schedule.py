@@ -42,6 +42,15 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         if not 1 <= self.count <= MOST_CALLS:
             raise ValueError(f"the schedule has {self.count} calls; it must have from 1 to {MOST_CALLS}")
 
+    @property
+    def seconds(self) -> float:
+        """How long it lasts: each call and the gap after it; of random arrivals, on average.
+
+        >>> Schedule(rate=4.0, count=3).seconds
+        0.75
+        """
+        return self.count / self.rate
+
     def offsets(self) -> array[float]:
         """Seconds from the window's start at which each call is due, ascending.
 

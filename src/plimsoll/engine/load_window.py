@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.engine.load_backlog import Backlog
 from plimsoll.model.decision import Disposition
 
 
@@ -46,6 +47,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float  # from the start to the last call ended
     cpu_share: float  # the driver's own processor time / time, while it was sending
     queued: int  # calls that waited in the driver for a free connection; their wait is in their latency
+    backlog: Backlog = Backlog()  # whether the calls that waited for an answer went on growing
     unhealthy: tuple[str, ...] = ()  # why the driver's own figures are not to be trusted; empty: healthy
 
     @property

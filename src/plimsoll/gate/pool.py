@@ -23,6 +23,10 @@ Several protocols
     whatever a later one says: who may choose the ruler after the reading has chosen the reading. What is merely
     insufficient in an earlier protocol does not count against, or a golden set could never be enlarged. `verdict` does
     this last step, since it takes the limit to know a side.
+
+Load windows
+    The setter signs how long a window lasts at least. What was measured in shorter ones cannot carry a condition; it
+    goes on counting against the release where its figure is on the wrong side, as another protocol's does.
 """
 
 from __future__ import annotations
@@ -76,11 +80,18 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
 
     fresh: tuple[Protocol, ...] = ()
     stale: tuple[Protocol, ...] = ()
+    short: tuple[Protocol, ...] = ()  # fresh and sound, and measured in load windows shorter than asked for
     unsound: tuple[Unsound, ...] = ()  # newest first; those that would be stale as well are not worth a word
 
 
 def pool(
-    metric: Metric, release: str, evidence: Sequence[Dated], now_ns: int, max_age_s: float, people: str = ""
+    metric: Metric,
+    release: str,
+    evidence: Sequence[Dated],
+    now_ns: int,
+    max_age_s: float,
+    people: str = "",
+    load_window_s: float = 0.0,
 ) -> Pool:
     """Bring together what counts for one metric of one release.
 
@@ -91,21 +102,26 @@ def pool(
         now_ns: UTC nanoseconds since the epoch.
         max_age_s: evidence older than this is stale.
         people: digest of who is named now; evidence that depends on other people does not count. Empty: not looked at.
+        load_window_s: how long a load window lasts at least, for a metric that is measured in them.
     """
     fresh: list[Dated] = []
     stale: list[Dated] = []
+    short: list[Dated] = []
     left_out: list[Unsound] = []
     for piece in _of(metric, release, evidence):
         flaw = unsound(piece, metric, people)
         young = -_MOST_AHEAD_S <= age_s(piece, now_ns) <= piece.evidence.counts_for_s(max_age_s)
         if flaw is not None:
             left_out += [flaw] if young else []
+        elif metric.in_windows and is_shorter(piece.evidence.window_s, load_window_s):
+            short += [piece] if young else []
         else:
             (fresh if young else stale).append(piece)
     newest = is_standing_fact(metric)
     return Pool(
         fresh=_protocols(fresh, newest_only=newest),
         stale=_protocols(stale, newest_only=newest),
+        short=_protocols(short, newest_only=False),
         unsound=tuple(reversed(left_out)),
     )
 
@@ -113,6 +129,15 @@ def pool(
 def age_s(piece: Dated, now_ns: int) -> float:
     """Seconds since a piece was recorded; negative if it is dated ahead of now."""
     return (now_ns - piece.time_ns) / 1e9
+
+
+def is_shorter(window_s: float | None, asked_s: float) -> bool:
+    """Whether a load window was shorter than asked for. One whose length nobody recorded was.
+
+    >>> is_shorter(5.0, 5.0), is_shorter(0.5, 5.0), is_shorter(None, 0.1)
+    (False, True, True)
+    """
+    return (window_s or 0.0) < asked_s * (1 - 1e-9)  # so many calls at a rate, read back, may lose the last digit
 
 
 def _of(metric: Metric, release: str, evidence: Sequence[Dated]) -> list[Dated]:

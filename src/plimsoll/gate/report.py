@@ -173,12 +173,16 @@ def _stability(detail: StabilityDetail | None) -> dict[str, Any] | None:
         sentence += f", and at worst {percent(errors)} of the calls failed, were shed or came too late."
     if detail.degradation is not None:
         sentence += f" That is {detail.degradation:.3g}× as slow as at 1×."
+    growing = [f"{stage.multiple:g}×" for stage in detail.stages if stage.backlog == "growing"]
+    if growing:
+        sentence += f" At {' and '.join(growing)} the backlog grew through the window: for longer it would not be held."
     return {
         "sentence": sentence,
         "stages": [
             {
                 "stage": stage,
                 "title": f"{stage.multiple:g}× · {stage.offered_per_s:g}/s",
+                "windows": _windows(stage),
                 "latency": latency_svg(stage, scale, detail.latency_limit_s),
                 "rates": rates_svg(stage, scale, detail.error_limit),
                 "driver": _driver(stage),
@@ -187,6 +191,12 @@ def _stability(detail: StabilityDetail | None) -> dict[str, Any] | None:
             for stage in sorted(detail.stages, key=lambda stage: stage.multiple)
         ],
     }
+
+
+def _windows(stage: LoadStage) -> str:
+    """How many windows a stage had, and how long they lasted."""
+    count = plural(len(stage.windows), "window")
+    return f"{count} of {_kept(duration_text(stage.window_s))}" if stage.window_s else count
 
 
 def _driver(stage: LoadStage) -> str:
@@ -201,16 +211,19 @@ def _sums(stage: LoadStage) -> dict[str, str]:
     """The figures of a stage: medians and 99th percentiles of its windows, never averaged."""
     windows = stage.windows
     if not windows:
-        return dict.fromkeys(("calls", "p50", "p99", "bound", "errors", "shed"), "–")
+        return dict.fromkeys(("window", "calls", "p50", "p99", "bound", "errors", "shed", "waiting"), "–")
     bounds = [w.p99_bound_s for w in windows]
     known = [b for b in bounds if b is not None]
+    grew_most = max(windows, key=lambda w: w.waiting_end - w.waiting_middle)
     return {
+        "window": _kept(duration_text(stage.window_s)) if stage.window_s else "–",
         "calls": f"{sum(w.n for w in windows):,}",
         "p50": duration_text(max(w.p50_s for w in windows)),
         "p99": duration_text(max(w.p99_s for w in windows)),
         "bound": duration_text(max(known)) if len(known) == len(bounds) else "too few calls",
         "errors": percent(max(w.error_rate for w in windows)),
         "shed": percent(max(w.shed_rate for w in windows)),
+        "waiting": f"{grew_most.waiting_middle:,} → {grew_most.waiting_end:,}" if stage.backlog else "–",
     }
 
 

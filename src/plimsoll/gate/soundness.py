@@ -18,6 +18,12 @@ _SAMPLE_OF: Final[dict[Kind, type]] = {
     Kind.MAXIMUM: Repeats,
     Kind.CENSUS: Census,
 }
+# What gives an assessment a sample of every decision type.
+_SAMPLES: Final = {
+    "evaluation": "Add cases of it to the golden set",
+    "contracts": "Put records of it into a folder of its name in the feed",
+    "stability": "Put records of it into a folder of its name in the feed",
+}
 
 
 class Unsound(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +57,9 @@ def unsound(piece: Dated, metric: Metric, people: str = "") -> Unsound | None:
     elif evidence.unenforced:
         why = f"It rests on contract rules that nothing enforces yet: {listed(evidence.unenforced)}."
         mend = "Write those rules in a form that is enforced"
+    elif evidence.unseen:
+        why = f"It says nothing of the decision type {' or '.join(evidence.unseen)}: there is no sample of it."
+        mend = _SAMPLES.get(metric.assessment, "Give it a sample")
     else:
         return None
     return Unsound(piece=piece, why=why, mend=mend)

@@ -14,7 +14,7 @@ from plimsoll.gate.margin import margin
 from plimsoll.gate.pool import Pool, Pooled, Protocol, age_s, is_standing_fact, pool
 from plimsoll.gate.weigh import NEVER, Weighed, weigh
 from plimsoll.model.board import Row, Standing
-from plimsoll.model.evidence import BoundedMean, Dated, Proportion, Windows
+from plimsoll.model.evidence import BoundedMean, Dated, Proportion, Sample, Windows
 from plimsoll.model.metrics import Metric
 from plimsoll.model.threshold import Condition, Op, Threshold
 
@@ -46,12 +46,15 @@ def judge(
 def _row(
     condition: Condition, threshold: Threshold, release: str, evidence: Sequence[Dated], now_ns: int, people: str
 ) -> Row:
-    found = pool(condition.entry, release, evidence, now_ns, threshold.max_age.base, people)
-    if found.fresh:
-        return _judged(condition, threshold, found, now_ns)
+    age_s, window_s = threshold.max_age.base, threshold.load_window.base
+    found = pool(condition.entry, release, evidence, now_ns, age_s, people, window_s)
+    short = [_worst(condition, protocol, threshold.confidence.base) for protocol in found.short]
+    against = [reading for reading in short if reading.weighed.standing is Standing.NOT_MET]
+    if found.fresh or against:
+        return _judged(condition, threshold, found, against, now_ns)
     if found.stale:
         return _stale(condition, threshold, found, now_ns)
-    return _not_measured(condition, found)
+    return _not_measured(condition, threshold, found)
 
 
 class _Reading(msgspec.Struct, frozen=True):
@@ -62,18 +65,20 @@ class _Reading(msgspec.Struct, frozen=True):
     weighed: Weighed
 
 
-def _judged(condition: Condition, threshold: Threshold, found: Pool, now_ns: int) -> Row:
+def _judged(condition: Condition, threshold: Threshold, found: Pool, short: Sequence[_Reading], now_ns: int) -> Row:
+    """What the evidence says; ``short`` are those on the wrong side in load windows shorter than asked for."""
     readings = [_worst(condition, protocol, threshold.confidence.base) for protocol in found.fresh]
-    against = [r for r in readings if r.weighed.standing is Standing.NOT_MET]
+    against = [*(r for r in readings if r.weighed.standing is Standing.NOT_MET), *short]
     counts = against[0] if against else readings[0]
     weighed, said = counts.weighed, [counts.weighed.why]
     if weighed.standing is Standing.NOT_MET and len(counts.pooled.pieces) == 1:
         said.append(counts.pooled.pieces[0].evidence.finding)
-    if counts is not readings[0]:
+    if not readings or counts is not readings[0]:
         last = counts.pooled.pieces[-1].time_ns
         until = last + round(counts.pooled.pieces[-1].evidence.counts_for_s(threshold.max_age.base) * 1e9)
+        other = "the last run's" if counts in readings else "the threshold asks for, in shorter load windows"
         said.append(
-            f"That was measured on {_day(last)} in another way than the last run's; being on the wrong side it counts "
+            f"That was measured on {_day(last)} in another way than {other}; being on the wrong side it counts "
             f"until {_day(until)}."
         )
     why = " ".join(filter(None, [*said, _left_out(found)]))
@@ -104,8 +109,13 @@ def _stale(condition: Condition, threshold: Threshold, found: Pool, now_ns: int)
     return _with_figures(row, condition, worst, threshold, now_ns)
 
 
-def _not_measured(condition: Condition, found: Pool) -> Row:
+def _not_measured(condition: Condition, threshold: Threshold, found: Pool) -> Row:
     metric = condition.entry
+    if found.short:
+        window_s = found.short[0].pieces[-1].evidence.window_s
+        lasted = "of no recorded length" if window_s is None else f"of {duration_text(window_s)}"
+        why = f"It was measured in load windows {lasted}; the threshold asks for at least {threshold.load_window}."
+        return _row_of(condition, Standing.NOT_MEASURED, why=why, then=f"Run `{_command(metric)}`.")
     if found.unsound:
         last, run = found.unsound[0], f"run `{_command(metric)}`"
         then = f"{last.mend}, then {run}." if last.mend else f"{run[0].upper()}{run[1:]}."
@@ -165,6 +175,7 @@ def _with_figures(row: Row, condition: Condition, reading: _Reading, threshold: 
     """What was measured, in numbers and in words."""
     weighed, protocol = reading.weighed, reading.protocol
     runs = len(protocol.pieces)
+    window_s = min((p.evidence.window_s for p in protocol.pieces if p.evidence.window_s is not None), default=None)
     together = "" if runs == 1 else f", the worst of {runs:,} runs" if protocol.fixed else f", {runs:,} runs together"
     return msgspec.structs.replace(
         row,
@@ -172,13 +183,22 @@ def _with_figures(row: Row, condition: Condition, reading: _Reading, threshold: 
         bound=weighed.bound,
         estimate_text=figure_text(condition.limit, weighed.estimate),
         bound_text="–" if weighed.bound is None else figure_text(condition.limit, weighed.bound),
-        counts=weighed.counts + together,
+        counts=weighed.counts + _windows_text(reading.pooled.sample, window_s) + together,
+        window_s=window_s,
         age_s=max(0.0, age_s(protocol.pieces[0], now_ns)),
         entries=tuple(piece.entry for piece in protocol.pieces),
         provenance=protocol.provenance.value,
         declared=protocol.declared,
         counts_for_s=protocol.counts_for_s(threshold.max_age.base),
     )
+
+
+def _windows_text(sample: Sample, window_s: float | None) -> str:
+    """How long the load windows under a figure lasted."""
+    if window_s is None:
+        return ""
+    lasted = duration_text(window_s)
+    return f", {lasted} each" if isinstance(sample, Windows) else f", in windows of {lasted} or more"
 
 
 def _next(condition: Condition, reading: _Reading) -> str:

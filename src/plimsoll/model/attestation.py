@@ -99,6 +99,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     estimate: str | None = None  # None: nothing was measured
     bound: str | None = None  # None: a census, or nothing measured
     counts: str = ""  # "242 of 250"
+    window: str | None = None  # seconds that the shortest load window under it lasted; None: it rests on none
     why: str = ""
     needed: str = ""
     provenance: str = ""
@@ -170,6 +171,7 @@ class ThresholdSigned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_age: str
     signed_at: str  # RFC 3339, UTC
     simulated: bool
+    load_window: str = ""  # "": signed before the length of a load window was part of the line
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

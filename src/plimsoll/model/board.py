@@ -39,6 +39,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     estimate_text: str = "–"
     bound_text: str = "–"
     counts: str = ""  # "242 of 250", "worst of 3 windows", "census of 7"
+    window_s: float | None = None  # how long the shortest load window under it lasted; None: it rests on none
     why: str = ""  # one plain sentence: what is wrong, or what it rests on
     gap: str = ""  # for not met: how far the estimate is from the limit, in words
     needed: str = ""  # for insufficient: how many cases decide it at the observed rate, or "never at this rate"

@@ -33,6 +33,9 @@ class LoadWindow(_Detail, frozen=True, kw_only=True):
     )  # order-statistic upper bound at the threshold's confidence; None: the window is too small
     error_rate: float  # (failed + shed + late) / offered
     shed_rate: float  # shed / offered
+    waiting_middle: int = 0  # the fewest calls that waited at a time, just after the middle of the window
+    waiting_end: int = 0  # the same, just before its end
+    drain_s: float = 0.0  # from the last call due until every one had ended
 
 
 class LoadStage(_Detail, frozen=True, kw_only=True):
@@ -46,6 +49,8 @@ class LoadStage(_Detail, frozen=True, kw_only=True):
     why: str = ""  # when not healthy: why, in one sentence
     held: bool | None = None  # whether the stage counts as held for stability.load; None: not judged
     lag_p99_s: float | None = None  # the driver's own lateness in sending
+    window_s: float = 0.0  # how long each window lasted; 0.0: not recorded
+    backlog: str = ""  # "steady", "growing", "untold" (the window was too short to show it); "": not looked at
 
 
 class StabilityDetail(_Detail, frozen=True, kw_only=True):
@@ -57,6 +62,7 @@ class StabilityDetail(_Detail, frozen=True, kw_only=True):
     latency_limit_s: float | None = None  # of stability.latency_p99
     error_limit: float | None = None  # of stability.error_rate
     degradation: float | None = None  # worst p99 at the highest stage / p99 at 1x
+    unseen: tuple[str, ...] = ()  # decision types that the AI may answer and that nothing was sent of
     note: str = ""  # "The feed repeats images." and the like: one or more plain sentences
 
 
@@ -116,7 +122,7 @@ class RuleCount(_Detail, frozen=True, kw_only=True):
 class SourceDetail(_Detail, frozen=True, kw_only=True):
     """One source of the feed. offered = valid + coerced + quarantined + other."""
 
-    name: str
+    name: str  # "type/source", where the AI may answer several decision types
     offered: int
     valid: int  # kept the contract as it came
     coerced: int  # kept it after a declared coercion; counts as valid in the rate
@@ -145,6 +151,7 @@ class ContractsDetail(_Detail, frozen=True, kw_only=True):
     unenforced: tuple[str, ...] = ()  # "file:line rule": rules that nothing enforces yet
     valid_limit: float | None = None  # of contracts.valid_rate, drawn as the line
     feed: str = ""  # the folder's name
+    unseen: tuple[str, ...] = ()  # decision types that the AI may answer and that the feed holds no record of
     note: str = ""
 
 

@@ -104,6 +104,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     artifact: str = ""  # digest of the raw results
     people: str = ""  # people digest, for evidence that depends on who is named
     threshold: str = ""  # threshold digest at the start of the run
+    window_s: float | None = None  # how long the shortest load window under it lasted; None: it rests on none
+    unseen: tuple[str, ...] = ()  # decision types that the AI may answer and that nothing was measured of
 
     def counts_for_s(self, max_age_s: float) -> float:
         """Seconds after which it is stale, under a threshold's maximum age."""

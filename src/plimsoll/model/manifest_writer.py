@@ -76,6 +76,7 @@ review: {{per_item: 1 min, capacity: 4 h}}  # time for one held decision; review
 threshold:                     # the line; it counts once the leader has signed it
   set_by: leader@fill-in.invalid
   consulted: [technical@fill-in.invalid, operations@fill-in.invalid]
+  load_window: 5s              # how long each load window lasts at least; longer shows what builds up slowly
   conditions:
     - stability.load >= 3x                # technical: at three times the peak
     - stability.latency_p99 <= 500ms

@@ -54,6 +54,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     assessment: str  # which assessment measures it
     measurable: bool = True  # False: in the catalogue, but this version has no assessment for it yet
     quantile: float | None = None  # for Kind.QUANTILE
+    in_windows: bool = False  # measured in load windows, whose length the threshold sets
 
 
 def _catalogue(*metrics: Metric) -> MappingProxyType[str, Metric]:
@@ -68,9 +69,10 @@ METRICS: Final = _catalogue(
         better=Better.HIGHER,
         kind=Kind.MAXIMUM,
         meaning="The highest multiple of the declared peak that was held.",
-        denominator="held: nothing shed, the other stability conditions met at that stage, and a healthy driver; "
-        "worst of at least three windows",
+        denominator="held: nothing shed, no backlog that grows through the window, the other stability conditions met "
+        "at that stage, and a healthy driver; worst of at least three windows",
         assessment="stability",
+        in_windows=True,
     ),
     Metric(
         name="stability.latency_p50",
@@ -82,6 +84,7 @@ METRICS: Final = _catalogue(
         meaning="Half of the calls at the highest stage were answered within this time.",
         denominator="all calls that were not shed, timed from when they were due",
         assessment="stability",
+        in_windows=True,
     ),
     Metric(
         name="stability.latency_p99",
@@ -93,6 +96,7 @@ METRICS: Final = _catalogue(
         meaning="99 of 100 calls at the highest stage were answered within this time.",
         denominator="all calls that were not shed, timed from when they were due",
         assessment="stability",
+        in_windows=True,
     ),
     Metric(
         name="stability.error_rate",
@@ -103,6 +107,7 @@ METRICS: Final = _catalogue(
         meaning="The share of calls at the highest stage that failed, were shed, or came too late.",
         denominator="(failed + shed + late) / offered",
         assessment="stability",
+        in_windows=True,
     ),
     Metric(
         name="stability.shed_rate",
@@ -113,6 +118,7 @@ METRICS: Final = _catalogue(
         meaning="The share of calls at the highest stage that were turned away for want of room.",
         denominator="shed / offered",
         assessment="stability",
+        in_windows=True,
     ),
     Metric(
         name="stability.degradation",
@@ -123,6 +129,7 @@ METRICS: Final = _catalogue(
         meaning="How many times slower the 99th percentile is at the highest stage than at the declared peak.",
         denominator="p99 at the highest stage / p99 at 1x, the worst pair of at least three windows",
         assessment="stability",
+        in_windows=True,
     ),
     Metric(
         name="stability.recovery_time",

@@ -12,7 +12,7 @@ from plimsoll.model.asked import Confidence, Duration, KnownContact, Says
 from plimsoll.model.canonical import digest
 from plimsoll.model.metrics import METRICS, Better, Dimension, Kind, Metric
 from plimsoll.model.not_understood import NotUnderstood
-from plimsoll.model.quantity import Quantity, example_of
+from plimsoll.model.quantity import Quantity, UnitKind, example_of
 from plimsoll.model.words import nearest, quoted
 
 
@@ -46,6 +46,8 @@ _CONDITION: Final = re.compile(r"\s*([A-Za-z][\w.-]*)\s*([<>=!≤≥]{1,3})\s*([
 _MEANT: Final = {"==": "=", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">=", "===": "=", "<<": "<", ">>": ">"}
 _OPS: Final = frozenset(op.value for op in Op)
 _ANY: Final = Quantity(0.0)
+
+LOAD_WINDOW: Final = Quantity(5, "s")  # who asks for less is told on the board what a short window may not show
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -138,10 +140,15 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = Quantity(7, "days")
     confidence: Annotated[Confidence, Says("one-sided, of every bound")] = Quantity(95, "%")
     max_age: Annotated[Duration, Says("evidence older than this is stale")] = Quantity(30, "days")
+    load_window: Annotated[
+        Duration, Says("each window of a load test lasts at least so long; a longer one shows what builds up slowly")
+    ] = LOAD_WINDOW
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.confidence.base < 1:
             raise ValueError(f"confidence is {self.confidence}; it must be at least 50% and below 100%")
+        if self.load_window.kind is not UnitKind.DURATION or not self.load_window.base > 0:
+            raise ValueError(f"load_window is {self.load_window}; it must be a duration above 0, such as {LOAD_WINDOW}")
 
     @property
     def missing_dimensions(self) -> tuple[Dimension, ...]:
@@ -159,5 +166,6 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 "cooling_off": str(self.cooling_off),
                 "confidence": str(self.confidence),
                 "max_age": str(self.max_age),
+                "load_window": str(self.load_window),
             }
         )
