@@ -23,7 +23,7 @@ from plimsoll.model.board import Standing
 from plimsoll.model.canonical import canonical
 
 LATENCY, LOAD = "stability.latency_p99 <= 5 s", "stability.load >= 3x"
-SHORT = "load was measured in windows of 0.75 s, not the usual 5 s: what builds up slowly may not show"
+SHORT = "load was measured in windows of 0.5 s, not the usual 5 s: what builds up slowly may not show"
 
 # One at a time, 2 ms each: less than 500 a second.
 SERIAL = """
@@ -36,7 +36,7 @@ def predict(record):
 """
 
 
-def with_load(folder, window="750ms", target=None, peak="200/s"):
+def with_load(folder, window="500ms", target=None, peak="400/s"):
     system = System(folder) if target is None else System(folder, target)
     system.change("load", to={"peak": peak, "expected": "100/day"})
     system.change("threshold", "load_window", to=window)
@@ -60,11 +60,11 @@ def measured(tmp_path_factory):
 def test_windows_last_as_long_as_the_threshold_asks_and_have_at_least_300_calls(measured):
     system, board = measured
     stages = report(system).stability.stages
-    assert [s.window_s for s in stages] == [1.5, 0.75, 0.75]  # 300 calls take longer at 200 a second
-    assert [[w.n for w in s.windows] for s in stages] == [[300] * 3, [300] * 3, [450] * 3]
+    assert [s.window_s for s in stages] == [0.75, 0.5, 0.5]  # 300 calls take longer at 400 a second
+    assert [[w.n for w in s.windows] for s in stages] == [[300] * 3, [400] * 3, [600] * 3]
     assert [s.backlog for s in stages] == ["steady"] * 3
-    assert row(board, "stability.latency_p99").counts == "worst of 3 windows of 450, 750 ms each"
-    assert row(board, "stability.load").counts == "worst of 3 repeats, in windows of 750 ms or more"
+    assert row(board, "stability.latency_p99").counts == "worst of 3 windows of 600, 500 ms each"
+    assert row(board, "stability.load").counts == "worst of 3 repeats, in windows of 500 ms or more"
     assert row(board, "stability.load").standing is Standing.MET
 
 
@@ -76,8 +76,8 @@ def test_a_window_shorter_than_usual_is_said_on_the_board(measured):
 def test_the_report_shows_the_length_beside_the_figures(measured):
     system, board = measured
     page = render_report(board, report(system))
+    assert "3 windows of 500\u00a0ms" in page
     assert "3 windows of 750\u00a0ms" in page
-    assert "3 windows of 1.5\u00a0s" in page
     assert SHORT in page
 
 
@@ -87,8 +87,8 @@ def test_evidence_of_windows_too_short_for_the_line_does_not_carry_it(measured, 
     mine.change("threshold", "load_window", to="2s")
     found = row(mine.gate(), "stability.latency_p99")
     assert found.standing is Standing.NOT_MEASURED
-    assert found.why == "It was measured in load windows of 750 ms; the threshold asks for at least 2 s."
-    mine.change("threshold", "load_window", to="500ms")  # longer ones than asked for say all the more
+    assert found.why == "It was measured in load windows of 500 ms; the threshold asks for at least 2 s."
+    mine.change("threshold", "load_window", to="300ms")  # longer ones than asked for say all the more
     assert row(mine.gate(), "stability.latency_p99").standing is Standing.MET
 
 
