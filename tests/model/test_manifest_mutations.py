@@ -38,6 +38,11 @@ def parent_of(data: Any, path: Path) -> Any:
     return data
 
 
+def hostile(draw: st.DataObject) -> Any:
+    """A value of its own: the next mutation may reach inside it, and must not change what a later example draws."""
+    return copy.deepcopy(draw.draw(st.sampled_from(HOSTILE), label="value"))
+
+
 def mutate(data: Any, draw: st.DataObject) -> None:
     path = draw.draw(st.sampled_from(paths_of(data) or [()]), label="path")
     if not path:
@@ -47,13 +52,12 @@ def mutate(data: Any, draw: st.DataObject) -> None:
     if action == "delete":
         del parent[last]
     elif action == "replace":
-        parent[last] = draw.draw(st.sampled_from(HOSTILE), label="value")
+        parent[last] = hostile(draw)
     elif action == "misspell" and isinstance(parent, dict):
         parent[f"{last}x"[draw.draw(st.integers(0, 1)) :]] = parent.pop(last)
     elif action == "add" and isinstance(parent, dict):
-        parent[draw.draw(st.sampled_from(["value", "tier", "deadline", "http", "", "x y"]))] = draw.draw(
-            st.sampled_from(HOSTILE)
-        )
+        name = draw.draw(st.sampled_from(["value", "tier", "deadline", "http", "", "x y"]))
+        parent[name] = hostile(draw)
     elif action == "move":
         parent[last] = copy.deepcopy(data)
 
