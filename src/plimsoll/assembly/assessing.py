@@ -273,8 +273,11 @@ def _accountability(bench: Workbench) -> None:
             placeholders=placeholders(project.manifest),
             # From the release, so that a sample which fails cannot be drawn again until it passes.
             chance=random.Random(bench.about.release),  # noqa: S311 - a sample, not a secret
+            confidence=project.manifest.threshold.confidence.base,
         )
-    bench.progress.end(f"{detail.reconstructed} of {detail.sampled} sampled decisions reconstructed")
+    bench.progress.end(
+        f"{detail.reconstructed} of {detail.sampled} decisions reconstructed, of {detail.decisions} recorded"
+    )
 
 
 def _sample(project: Project, name: str, what: str) -> Path:

@@ -10,6 +10,7 @@ from plimsoll.assembly.assessing import lacking, price
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.runs import begun_anew, left_evidence, recorded_runs, resampled, unfinished, unseen
 from plimsoll.assembly.signing import SIGNED
+from plimsoll.assembly.standing import Standing, look_again
 from plimsoll.attest import Trust, check_threshold
 from plimsoll.errors import VerificationFailed
 from plimsoll.gate import judge, make_board
@@ -28,6 +29,7 @@ class JudgedRelease(msgspec.Struct, frozen=True, kw_only=True):
     signed_threshold: bytes | None
     signed_ns: int | None
     protocols: Mapping[str, tuple[str, ...]]  # assessment -> digests of how it measured
+    standing: Standing  # who has accepted, and what the map lacks, as it is now
 
 
 def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int) -> JudgedRelease:
@@ -41,7 +43,9 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
     """
     manifest, release = project.manifest, project.release.digest
     runs = recorded_runs(ledger, manifest.system)
-    dated, doubts = left_evidence(ledger, manifest.system, runs)
+    found, doubts = left_evidence(ledger, manifest.system, runs)
+    standing = look_again(project, ledger, trust, runs, found, now_ns)
+    dated = standing.evidence
     rows = judge(manifest.threshold, release, dated, now_ns, people=manifest.people_digest)
     signature = _signature(project, ledger, trust, now_ns)
     used = {entry for row in rows for entry in row.entries}
@@ -82,7 +86,8 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
         board=board,
         signed_threshold=signature.raw,
         signed_ns=signature.signed_ns,
-        protocols={name: tuple(sorted(set(found))) for name, found in protocols.items()},
+        protocols={name: tuple(sorted(set(measured))) for name, measured in protocols.items()},
+        standing=standing,
     )
 
 

@@ -183,4 +183,5 @@ def _join_censuses(censuses: list[Census]) -> Census | None:
         total=sum(s.total for s in censuses),
         ratio=censuses[0].ratio,
         missing=tuple(name for s in censuses for name in s.missing),
+        looked_at="; ".join(dict.fromkeys(s.looked_at for s in censuses if s.looked_at)),
     )

@@ -120,9 +120,11 @@ def _weigh_repeats(condition: Condition, sample: Repeats) -> Weighed:
 
 def _weigh_census(condition: Condition, sample: Census) -> Weighed:
     figure = sample.count / sample.total if sample.ratio else float(sample.count)
-    counts = f"census of {sample.total:,}"
+    # "census" is for what was looked at as a whole; a sample among the cases must not hide behind the word.
+    counts = f"{sample.total:,} looked at" if sample.looked_at else f"census of {sample.total:,}"
     if condition.op.holds(figure, condition.limit.base):
-        return Weighed(standing=Standing.MET, estimate=figure, counts=counts, why="Every case was looked at.")
+        why = f"Looked at: {sample.looked_at}." if sample.looked_at else "Every case was looked at."
+        return Weighed(standing=Standing.MET, estimate=figure, counts=counts, why=why)
     weighed = _not_met(condition, figure, None, counts)
     gone = sample.total - sample.count
     if sample.ratio and gone:

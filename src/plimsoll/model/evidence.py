@@ -59,12 +59,13 @@ class BoundedMean(msgspec.Struct, frozen=True, kw_only=True, tag="bounded-mean")
 
 
 class Census(msgspec.Struct, frozen=True, kw_only=True, tag="census"):
-    """Every case was looked at."""
+    """Every case was looked at; ``looked_at`` says which cases those were, where that is not plain from the metric."""
 
     count: int
     total: int
     ratio: bool  # True: the figure is count / total; False: the figure is the count itself
     missing: tuple[str, ...] = ()  # the cases that keep it from being complete, in words
+    looked_at: str = ""  # "all 3 decision types, and 200 of 3,250 decisions, drawn uniformly at random"; "": every case
 
 
 Sample = Proportion | Windows | Repeats | BoundedMean | Census
