@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from plimsoll.assembly.assessing import lacking, price
+from plimsoll.assembly.assessing import lacking
 from plimsoll.assembly.project import Project
+from plimsoll.assembly.reviewers import overload, price
 from plimsoll.assembly.runs import begun_anew, left_evidence, recorded_runs, resampled, unfinished, unseen
 from plimsoll.assembly.signing import SIGNED
 from plimsoll.assembly.standing import Standing, look_again
@@ -70,6 +71,7 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
         ),
         price=_price(project, [d for d in dated if d.entry in used]),
+        warnings=overload(project, dated),
         owners={
             "contracts": manifest.owners.technical.contact,
             "technical": manifest.owners.technical.contact,

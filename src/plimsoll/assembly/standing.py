@@ -1,30 +1,30 @@
-"""Standing facts, looked at again when a verdict is given: who has accepted, and what the accountability map lacks.
+"""What is looked at again when a verdict is given: who has accepted, what the map lacks, what the reviewers can take.
 
-Both follow from what lies in the ledger and the manifest, and from the keys that are trusted now; nothing has to be
-measured to see them. So a key that was taken out of trust.yaml, one whose time is over and a person who was replaced
-show in the very next verdict. A look that finds less than the assessment did replaces its figure; one that finds more
-does not: to become better, the assessment is run again (ADR 15).
+The first two are standing facts. They follow from what lies in the ledger and the manifest, and from the keys that are
+trusted now; nothing has to be measured to see them. So a key that was taken out of trust.yaml, one whose time is over
+and a person who was replaced show in the very next verdict. A look that finds less than the assessment did replaces its
+figure; one that finds more does not: to become better, the assessment is run again (ADR 15).
+
+Of the reviewers' load only the share of cases is measured. What a case costs and what time there is are declared, so
+they count as they are declared now, in both directions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import msgspec
 
 from plimsoll.assembly.project import Project
+from plimsoll.assembly.reviewers import review_load
 from plimsoll.assembly.runs import Recorded
 from plimsoll.assess.accountability import accountability_map, map_now
 from plimsoll.assess.organisation import census_of, provenance_of, who_accepts
 from plimsoll.attest import Trust
 from plimsoll.ledger import Ledger
 from plimsoll.model.details import AccountabilityDetail, MapRow, PersonDetail
-from plimsoll.model.evidence import Census, Dated, Provenance
+from plimsoll.model.evidence import Census, Dated, Proportion, Provenance
 from plimsoll.model.manifest_writer import placeholders
-
-_ACCEPTED: Final = "organisation.accepted"
-_COMPLETE: Final = "accountability.complete"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,23 +53,32 @@ def look_again(
     people = who_accepts(ledger, manifest, trust, release=release, now_ns=now_ns, placeholders=unfilled)
     details = {run.id: run.ended.detail for run in runs if run.ended is not None}
 
-    def again(piece: Dated) -> Dated:
-        evidence = piece.evidence
-        was = evidence.sample
-        if evidence.release != release or not isinstance(was, Census):
+    def again(piece: Dated) -> Dated | None:
+        evidence, was = piece.evidence, piece.evidence.sample
+        if evidence.release != release:
             return piece
-        if evidence.metric == _ACCEPTED:
-            return _worse(project, piece, was, census_of(people), provenance_of(people))
-        if evidence.metric == _COMPLETE:
-            detail = _drawn(details.get(evidence.run))
-            if detail is None:  # another version left it: how much of its figure was the map cannot be told
-                return piece
-            return _worse(project, piece, was, map_now(manifest, unfilled, was, detail))
+        match evidence.metric, was:
+            case "organisation.accepted", Census():
+                piece = _worse(project, piece, was, census_of(people), provenance_of(people))
+            case "accountability.complete", Census():
+                detail = _drawn(details.get(evidence.run))
+                if detail is not None:  # else another version left it: how much of it was the map cannot be told
+                    piece = _worse(project, piece, was, map_now(manifest, unfilled, was, detail))
+            case "evaluation.review_load", Proportion():
+                load = review_load(project, was.hits, was.total)
+                return None if load is None else _with(piece, load)
         return piece
 
+    kept = (again(piece) for piece in dated)
     return Standing(
-        evidence=tuple(again(piece) for piece in dated), people=people, rows=accountability_map(manifest, unfilled)
+        evidence=tuple(piece for piece in kept if piece is not None),
+        people=people,
+        rows=accountability_map(manifest, unfilled),
     )
+
+
+def _with(piece: Dated, sample: Proportion) -> Dated:
+    return msgspec.structs.replace(piece, evidence=msgspec.structs.replace(piece.evidence, sample=sample))
 
 
 def _worse(

@@ -114,7 +114,7 @@ def make_attestation(
             people=board.people,
             conditions=_judged(board, board.rows),
             price=board.price,
-            notes=board.notes,
+            notes=(*board.warnings, *board.notes),
             unfinished=board.unfinished,
         ),
     )

@@ -31,6 +31,7 @@ def make_board(
     unfinished: Sequence[str] = (),
     notes: Sequence[str] = (),
     price: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> Board:
     """Put the board together.
 
@@ -49,6 +50,7 @@ def make_board(
         unfinished: assessments that were started on this release and never ended.
         notes: exceptions, loosened conditions and the like; one plain sentence each.
         price: what it costs to be above the line; one plain sentence each.
+        warnings: what nobody may overlook; one plain sentence each.
 
     Returns:
         A board. It is a draft unless signed with a pinned key, and a demonstration if anything on it is simulated.
@@ -74,6 +76,7 @@ def make_board(
         unfinished=tuple(unfinished),
         notes=tuple(notes),
         price=tuple(price),
+        warnings=tuple(warnings),
     )
 
 

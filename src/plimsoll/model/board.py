@@ -67,6 +67,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     signed: str = ""  # ledger entry of the setter's signature
     unfinished: tuple[str, ...] = ()  # assessments that were started and never ended
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # notes that nobody may overlook: shown first, and in the attestation's notes
     price: tuple[str, ...] = ()  # what it costs to be above the line: held share, reviewers' minutes a day
 
     @property

@@ -16,10 +16,15 @@ class Provenance(enum.StrEnum):
 
 
 class Proportion(msgspec.Struct, frozen=True, kw_only=True, tag="proportion"):
-    """So many of so many independent cases."""
+    """So many of so many independent cases; with a scale, a figure that is a fixed multiple of that share.
+
+    A bound of the share, multiplied by the scale, is the exact bound of the figure.
+    """
 
     hits: int  # 0 <= hits <= total; what is counted is in the metric's meaning
     total: int
+    scale: float = 1.0  # above 0; the figure is scale x hits / total. Declared, never measured
+    basis: str = ""  # what the scale is made of, in words; "" where there is none
 
     def __post_init__(self) -> None:
         if not 0 <= self.hits <= self.total:

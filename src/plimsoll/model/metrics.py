@@ -54,6 +54,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     assessment: str  # which assessment measures it
     measurable: bool = True  # False: in the catalogue, but this version has no assessment for it yet
     quantile: float | None = None  # for Kind.QUANTILE
+    beyond_all: bool = False  # a ratio that can be above 100%: of what there is, not of what there was
 
 
 def _catalogue(*metrics: Metric) -> MappingProxyType[str, Metric]:
@@ -164,6 +165,20 @@ METRICS: Final = _catalogue(
         kind=Kind.PROPORTION,
         meaning="The share of cases that the system answered without a person.",
         denominator="cases of the golden set",
+        assessment="evaluation",
+    ),
+    Metric(
+        name="evaluation.review_load",
+        unit=UnitKind.RATIO,
+        beyond_all=True,
+        # Not organisational, though it is about people: a figure must not stand in for what they say themselves.
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.PROPORTION,
+        meaning="The share of the reviewers' time of an ordinary day that the cases not answered take.",
+        denominator="cases of the golden set that were not answered / all of its cases, multiplied by load.expected x "
+        "review.per_item / review.capacity as the manifest declares them now; its bound is that share's, multiplied "
+        "alike",
         assessment="evaluation",
     ),
     Metric(
