@@ -10,16 +10,18 @@ from plimsoll.assembly.assessing import lacking
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.reviewers import overload, price
 from plimsoll.assembly.runs import begun_anew, left_evidence, recorded_runs, resampled, unfinished, unseen
+from plimsoll.assembly.signed_lines import line_in_force
 from plimsoll.assembly.signing import SIGNED
 from plimsoll.assembly.standing import Standing, look_again
 from plimsoll.attest import Trust, check_threshold
 from plimsoll.errors import VerificationFailed
-from plimsoll.gate import judge, make_board
+from plimsoll.gate import judge_in_force, make_board, say_loosened
 from plimsoll.ledger import FileWitness, Ledger
 from plimsoll.model.board import Board
 from plimsoll.model.evidence import Dated, Proportion
 from plimsoll.model.manifest import Owners
 from plimsoll.model.metrics import METRICS
+from plimsoll.model.threshold import Threshold
 from plimsoll.stats import clopper_pearson_lower
 
 
@@ -30,6 +32,7 @@ class JudgedRelease(msgspec.Struct, frozen=True, kw_only=True):
     signed_threshold: bytes | None
     signed_ns: int | None
     protocols: Mapping[str, tuple[str, ...]]  # assessment -> digests of how it measured
+    in_force: Threshold  # what the rows were judged by: the strictest of all lines that still count
     standing: Standing  # who has accepted, and what the map lacks, as it is now
 
 
@@ -47,8 +50,12 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
     found, doubts = left_evidence(ledger, manifest.system, runs)
     standing = look_again(project, ledger, trust, runs, found, now_ns)
     dated = standing.evidence
-    rows = judge(manifest.threshold, release, dated, now_ns, people=manifest.people_digest)
     signature = _signature(project, ledger, trust, now_ns)
+    simulated = signature.simulated or manifest.demonstration is not None
+    line = line_in_force(project, ledger, trust, now_ns, simulated=simulated)
+    project = project.judged_by(line.threshold)
+    begun = {run.id: run.time_ns for run in runs}
+    rows = judge_in_force(line, release, dated, now_ns, people=manifest.people_digest, begun=begun)
     used = {entry for row in rows for entry in row.entries}
     board = make_board(
         system=manifest.system,
@@ -59,10 +66,12 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
         time_ns=now_ns,
         signed=signature.entry,
         pinned=bool(signature.entry),  # `_signature` gives only what a pinned key has signed
-        simulated=signature.simulated or manifest.demonstration is not None,
+        simulated=simulated,
+        in_force=line.threshold,
         unfinished=unfinished(runs, release),
         notes=(
             *signature.notes,
+            *(say_loosened(each, str(line.threshold.cooling_off)) for each in line.loosened),
             *doubts,
             *_begun_anew(project, ledger),
             *resampled(runs, release),
@@ -90,7 +99,15 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
         signed_ns=signature.signed_ns,
         protocols={name: tuple(sorted(set(measured))) for name, measured in protocols.items()},
         standing=standing,
+        in_force=line.threshold,
     )
+
+
+def asked_now(project: Project, ledger: Ledger, trust: Trust, now_ns: int) -> Threshold:
+    """What a verdict on this record would be judged by now."""
+    signature = _signature(project, ledger, trust, now_ns)
+    simulated = signature.simulated or project.manifest.demonstration is not None
+    return line_in_force(project, ledger, trust, now_ns, simulated=simulated).threshold
 
 
 class _Signature(msgspec.Struct, frozen=True, kw_only=True):

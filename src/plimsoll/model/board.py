@@ -64,6 +64,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     time_ns: int
     set_by: str = ""
+    earlier: tuple[str, ...] = ()  # conditions of rows that an earlier line holds: what was loosened has not cooled off
     signed: str = ""  # ledger entry of the setter's signature
     unfinished: tuple[str, ...] = ()  # assessments that were started and never ended
     notes: tuple[str, ...] = ()
