@@ -11,6 +11,7 @@
     │   └── Conflict          an idempotency key was used for something else, or is in use
     ├── NotReady              the answer is no                                 exit 3
     ├── NoAccess              who asks is not known, or may not                exit 3
+    ├── NotAllowed            who asks is known, and may not do this           exit 3
     ├── NoEvidence            nothing was measured, so nothing can be said     exit 4
     ├── VerificationFailed    a signature, proof, digest or ledger is wrong    exit 5
     └── StoreError            the store cannot take or give what was asked     exit 6
@@ -152,6 +153,13 @@ class NotReady(PlimsollError):
 
     exit_code = 3
     code = "not-ready"
+
+
+class NotAllowed(PlimsollError):
+    """Somebody who is named may not do what they asked for; the message says who may."""
+
+    exit_code = 3
+    code = "not-allowed"
 
 
 class NoEvidence(PlimsollError):

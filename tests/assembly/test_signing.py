@@ -12,7 +12,7 @@ from plimsoll.assembly.record import erase_subject, existing_ledger, newest_entr
 from plimsoll.assembly.signing import accept, sign_threshold, threshold_history
 from plimsoll.assembly.steering import contacts, steer
 from plimsoll.attest import generate
-from plimsoll.errors import InputError, NotReady, UsageError
+from plimsoll.errors import InputError, NotAllowed, NotReady, UsageError
 from plimsoll.model.control import Action
 
 
@@ -62,6 +62,32 @@ def test_only_people_of_the_manifest_steer_it_and_for_a_reason(project):
         steer(project, Action.STOP, type_="tell-party", by=OPERATOR, reason="smoke")
     with pytest.raises(InputError, match="has a reason"):
         steer(project, Action.STOP, type_="", by=OPERATOR, reason=" \n")
+
+
+@pytest.mark.parametrize("who", [*PEOPLE.values(), OPERATOR])
+def test_anybody_named_may_stop_and_only_who_may_override_takes_it_back(project, who):
+    """A stop fails safe; to let the AI decide again does not."""
+    assert steer(project, Action.STOP, type_="", by=who, reason="smoke")
+    if who == PEOPLE["operations"]:
+        assert steer(project, Action.RESUME, type_="", by=who, reason="a coffee machine")
+        return
+    before = newest_entries(project, 99)
+    with pytest.raises(NotAllowed, match=f"{who} may stop parity, and may not take a stop back") as caught:
+        steer(project, Action.RESUME, type_="", by=who, reason="a coffee machine")
+    assert caught.value.exit_code == 3
+    assert caught.value.fix == "those who may, by may.override: ops@example.org"
+    assert newest_entries(project, 99) == before, "what is refused is not recorded as done"
+
+
+def test_where_nobody_is_named_to_override_operations_and_who_holds_the_decision_may_resume(tiny):
+    tiny.change("plimsoll.yaml", "override: [ops@example.org], ", "")
+    project = Project(tiny.manifest)
+    for who in (PEOPLE["operations"], OPERATOR, "head@example.org"):
+        assert steer(project, Action.RESUME, type_="", by=who, reason="mended")
+    for who in (PEOPLE["technical"], PEOPLE["leader"]):
+        with pytest.raises(NotAllowed) as caught:
+            steer(project, Action.RESUME, type_="", by=who, reason="mended")
+        assert "ops@example.org, night-shift@example.org, head@example.org" in caught.value.fix
 
 
 def test_the_record_is_read_and_never_made_by_reading(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 import sqlite3
 
@@ -26,6 +27,7 @@ from plimsoll.model.canonical import canonical, digest
 from plimsoll.model.decision import Tier
 from plimsoll.model.evidence import Evidence
 from plimsoll.rollout import Release, release_digest
+from plimsoll.stats import clopper_pearson_lower
 
 PARTS = {"manifest": digest(1), "source:a.py": digest(2)}
 RELEASE = release_digest(PARTS)
@@ -258,7 +260,8 @@ class TestReconstruction:
         kept = decide(ledger, 2, subject="claim-2")
         ledger.erase("claim-1", by=HEAD, reason="asked for")
         drawn = draw_decisions(ledger, "parity", RELEASE, random.Random(0), 10)
-        assert [e.id for e in drawn] == kept
+        assert [e.id for e in drawn.entries] == kept
+        assert drawn.population == 2
 
 
 class TestTheSample:
@@ -277,7 +280,8 @@ class TestTheSample:
     def test_the_same_ledger_gives_the_same_sample(self, ledger):
         decide(ledger, 60)
         draws = {
-            tuple(e.id for e in draw_decisions(ledger, "parity", RELEASE, random.Random(RELEASE), 20)) for _ in range(3)
+            tuple(e.id for e in draw_decisions(ledger, "parity", RELEASE, random.Random(RELEASE), 20).sample)
+            for _ in range(3)
         }
         assert len(draws) == 1
         assert len(next(iter(draws))) == 20
@@ -286,7 +290,7 @@ class TestTheSample:
         ids = decide(ledger, 30)
         counts = dict.fromkeys(ids, 0)
         for seed in range(400):
-            for entry in draw_decisions(ledger, "parity", RELEASE, random.Random(seed), 10):
+            for entry in draw_decisions(ledger, "parity", RELEASE, random.Random(seed), 10).sample:
                 counts[entry.id] += 1
         # 400 draws of 10 in 30: 133 expected each, standard deviation 9.4; five of them either way
         assert all(133 - 47 < count < 133 + 47 for count in counts.values()), counts
@@ -301,9 +305,11 @@ class TestTheSample:
         assert bad in evidence.sample.missing[0]
         decide(ledger, 300, seal=False)
         drawn = draw_decisions(ledger, "parity", RELEASE, random.Random(RELEASE), 5)
-        assert bad not in {e.id for e in drawn}, "by chance alone it would have gone"
+        assert bad not in {e.id for e in drawn.entries}, "by chance alone it would have gone"
         detail, evidence = assess(ledger, manifest, sample=5)
-        assert (detail.sampled, detail.reconstructed) == (6, 5)
+        assert (detail.sampled, detail.reconstructed, detail.named, detail.decisions) == (6, 5, 1, 301)
+        assert "5 of 300 decisions" in detail.looked_at
+        assert "and 1 that an earlier run could not reconstruct" in detail.looked_at
         assert bad in evidence.sample.missing[0]
 
     def test_an_altered_record_is_not_passed_over(self, ledger, path, system):
@@ -316,6 +322,54 @@ class TestTheSample:
         assert all("altered after it was written" in f for f in detail.findings)
 
 
+class TestWhatWasLookedAt:
+    """A sample among the cases must not hide behind the word census."""
+
+    @pytest.fixture
+    def manifest(self, system):
+        return system.project().manifest
+
+    def test_all_decisions_where_there_are_few(self, ledger, manifest):
+        build(ledger)
+        decide(ledger, 3)
+        detail, evidence = assess(ledger, manifest)
+        assert evidence.sample.looked_at == "the one decision type of the map, and all 3 decisions of this release"
+        assert (detail.decisions, detail.sampled, detail.lower) == (3, 3, None)
+
+    def test_how_many_of_how_many_and_the_bound_for_all_where_there_are_more(self, ledger, manifest):
+        build(ledger)
+        decide(ledger, 60)
+        detail, evidence = assess(ledger, manifest, sample=20)
+        assert evidence.sample.looked_at == (
+            "the one decision type of the map, and 20 of 60 decisions of this release, drawn uniformly at random; with 95% "
+            "confidence at least 86.0% of those 60 can be reconstructed"
+        )
+        assert detail.lower == pytest.approx(0.05 ** (1 / 20))
+        assert evidence.finding.endswith(f"Looked at: {evidence.sample.looked_at}.")
+
+    def test_no_decision_where_there_is_none(self, ledger, manifest):
+        detail, evidence = assess(ledger, manifest)
+        assert evidence.sample.looked_at.endswith("and no decision, since none of this release is recorded")
+        assert detail.lower is None
+
+    def test_the_board_says_it_and_not_that_every_case_was(self, system):
+        said = row(system.check("evaluation", "accountability"), "accountability.complete")
+        assert said.standing is Standing.MET
+        assert said.counts == "101 looked at"
+        assert said.why == "Looked at: the one decision type of the map, and all 100 decisions of this release."
+
+    @pytest.mark.parametrize(("population", "n"), [(30, 10), (60, 20), (201, 200), (40, 1)])
+    def test_the_bound_holds_for_a_draw_without_replacement(self, population, n):
+        """By exact enumeration: however many cannot be reconstructed, in at most 5% of draws is the bound above the truth."""
+        for good in range(population + 1):
+            wrong = sum(
+                math.comb(good, k) * math.comb(population - good, n - k)
+                for k in range(n + 1)
+                if clopper_pearson_lower(k, n, 0.95) > good / population
+            )
+            assert wrong / math.comb(population, n) <= 0.05, good
+
+
 def test_end_to_end_a_release_taken_from_the_record_is_named_on_the_board(system):
     assert row(system.check("evaluation", "accountability"), "accountability.complete").standing is Standing.MET
     alter(system.ledger, "DELETE FROM entries WHERE kind='release.built'")
@@ -324,4 +378,4 @@ def test_end_to_end_a_release_taken_from_the_record_is_named_on_the_board(system
         releases = _built_releases(ledger, "parity")
         assert not releases
         drawn = draw_decisions(ledger, "parity", project.release.digest, random.Random(0), 5)
-        assert {why_not_reconstructed(ledger, e, releases, TIERS)[:11] for e in drawn} == {"its release"}
+        assert {why_not_reconstructed(ledger, e, releases, TIERS)[:11] for e in drawn.entries} == {"its release"}

@@ -270,8 +270,9 @@ class TestWhenNamesChange:
         system.change("may", "decommission", to=[moved])
         assert system.project().release.digest == release, "an address makes no new release"
         before = row(system.gate(system.trust()), "organisation.accepted")
-        assert before.standing is Standing.NOT_MEASURED
-        assert "Other people are named now than when it was measured" in before.why
+        assert (before.standing, before.estimate) == (Standing.NOT_MET, 0.8), "it shows before anything is run again"
+        assert moved in before.why
+        assert "When it was last assessed: 5 of 5 named owners and operators accepted" in before.why
         accepted, detail = people(system)
         assert accepted.estimate == 0.8
         assert [p.contact for p in detail.values() if p.accepted_at_ns is None] == [moved]

@@ -26,6 +26,6 @@ def test_every_command_has_its_section() -> None:
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:
     assert fault("plimsoll chek")
-    assert fault("plimsoll threshold history")
+    assert fault("plimsoll threshold forget")
     assert fault("plimsoll gate --force")
     assert not fault("plimsoll gate --attest FILE")

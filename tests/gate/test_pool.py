@@ -16,6 +16,23 @@ def share(bench, hits, total, **more):
     return bench.evidence(METRIC, Proportion(hits=hits, total=total), **more)
 
 
+def test_shares_of_another_scale_are_not_added(bench):
+    condition = "evaluation.review_load <= 100%"
+    small = [bench.evidence("evaluation.review_load", Proportion(hits=1, total=10, scale=1.0), draw=Draw.FRESH)]
+    more = bench.evidence("evaluation.review_load", Proportion(hits=1, total=10, scale=1.0), draw=Draw.FRESH)
+    other = bench.evidence("evaluation.review_load", Proportion(hits=1, total=10, scale=2.0), draw=Draw.FRESH)
+    assert bench.row(condition, *small, more).counts == "2 of 20, 2 runs together"
+    assert bench.row(condition, *small, other).counts == "1 of 10, the worst of 2 runs"
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_that_makes_no_sense_is_no_sample(bench, scale):
+    piece = bench.evidence("evaluation.review_load", Proportion(hits=1, total=10, scale=scale))
+    row = bench.row("evaluation.review_load <= 100%", piece)
+    assert row.standing is Standing.NOT_MEASURED
+    assert "makes no sense" in row.why
+
+
 # -- fixed: the same cases again ----------------------------------------------------------------------------------------
 
 

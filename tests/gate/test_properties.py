@@ -38,7 +38,8 @@ def samples(bench, metric):
     match entry.kind:
         case Kind.PROPORTION:
             near = st.integers(1, 800).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
-            return near.map(lambda c: Proportion(hits=c[0], total=c[1]))
+            scale = st.sampled_from([0.5, 1.0, 2.7777777777777777] if metric == "evaluation.review_load" else [1.0])
+            return st.tuples(near, scale).map(lambda c: Proportion(hits=c[0][0], total=c[0][1], scale=c[1]))
         case Kind.QUANTILE:
             window = st.tuples(st.sampled_from([0, 40, 299, 600]), st.lists(st.floats(0.01, 2), max_size=8))
             one = window.map(lambda w: bench.window(w[0], *w[1], rest=0.01) if w[0] else bench.window(0))

@@ -484,7 +484,7 @@ def test_the_assessments_say_their_answer_first() -> None:
     assert "196 of 198 answers were right; 52 cases of 250 went to a person instead." in words
     assert "2,833 of 3,003 records kept their contract, 983 of them after a declared mend" in words
     assert "170 were quarantined with every reason. None was lost." in words
-    assert "The map is complete for 2 decision types. 60 of 60 decisions" in words
+    assert "The map is complete for 2 decision types. 60 of 60 decisions looked at" in words
     assert "2 of 3 named people have accepted this release with their own key" in words
     assert "312 reviewer minutes a day , of 480 there are" in words
 

@@ -92,3 +92,43 @@ def test_every_sentence_is_a_sentence(figure):
     assert weighed.why[0].isupper()
     assert weighed.why.endswith(".")
     assert not math.isnan(weighed.estimate)
+
+
+class TestAScaledProportion:
+    """A figure that is a fixed multiple of a share, such as the reviewers' load: the share's exact bound, multiplied."""
+
+    HALF = Condition.parse("evaluation.review_load <= 50%")
+
+    @given(
+        total=st.integers(1, 1000),
+        data=st.data(),
+        percent=st.integers(0, 400),
+        op=st.sampled_from(["<=", "<"]),
+        scale=st.floats(0.01, 20),
+        confidence=st.sampled_from([0.8, 0.95, 0.99]),
+    )
+    def test_its_verdict_is_that_of_the_bound_multiplied(self, total, data, percent, op, scale, confidence):
+        hits = data.draw(st.integers(0, total))
+        condition = Condition.parse(f"evaluation.review_load {op} {percent}%")
+        weighed = weigh(condition, Proportion(hits=hits, total=total, scale=scale), confidence)
+        assert weighed.estimate == pytest.approx(scale * hits / total, rel=1e-11)
+        assert weighed.bound == pytest.approx(scale * clopper_pearson_upper(hits, total, confidence), rel=1e-11)
+        assert weighed.bound >= weighed.estimate
+        met = condition.op.holds(weighed.estimate, condition.limit.base) and condition.op.holds(
+            weighed.bound, condition.limit.base
+        )
+        assert (weighed.standing is Standing.MET) is met
+
+    def test_how_many_cases_decide_is_that_of_the_share(self):
+        scaled = weigh(self.HALF, Proportion(hits=20, total=100, scale=2.0), 0.95)
+        plain = weigh(Condition.parse("stability.error_rate <= 25%"), Proportion(hits=20, total=100), 0.95)
+        assert (scaled.standing, scaled.needed) == (Standing.INSUFFICIENT, plain.needed)
+
+    def test_on_the_line_itself_no_number_of_cases_decides(self):
+        scaled = weigh(self.HALF, Proportion(hits=18, total=100, scale=2.7777777777777777), 0.95)
+        assert (scaled.standing, scaled.estimate) == (Standing.INSUFFICIENT, 0.5)
+        assert scaled.needed == "never at this rate"
+
+    def test_what_it_is_made_of_stands_beside_the_counts(self):
+        weighed = weigh(self.HALF, Proportion(hits=1, total=9, scale=2.0, basis="9/day at 1 h each"), 0.95)
+        assert weighed.counts == "1 of 9; 9/day at 1 h each"

@@ -102,6 +102,12 @@ def test_a_metric_has_one_condition(example: str, first: str, second: str, word:
     assert problem.fix == fix
 
 
+@pytest.mark.parametrize("limit", ["80%", "100%", "120%"])
+def test_the_reviewers_load_may_have_a_limit_above_all_of_their_time(example: str, limit: str) -> None:
+    """It is a share of what there is, and more can be asked than there is; at 100% it is a line like any other."""
+    read_manifest(with_conditions(example, *ENOUGH, f"evaluation.review_load <= {limit}"), "f")
+
+
 def test_contradictory_conditions_are_told_from_lax_ones(example: str) -> None:
     found = problems_of(with_conditions(example, *ENOUGH, "contracts.lost_records < 0"))
     assert any("contradicts" in p.message for p in found)

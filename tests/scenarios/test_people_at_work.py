@@ -69,6 +69,10 @@ def test_a_stop_from_another_process_takes_effect_in_a_running_guard_and_is_take
         assert "smoke in the server room" in held.why
         assert OPERATOR in held.why
         assert held.output is None
+        refused = tiny.run("control", "resume", *by, "--reason", "it was the coffee machine")
+        assert (refused.code, "ops@example.org" in refused.stderr) == (3, True), refused
+        assert ask(guard).disposition is Disposition.HELD, "whoever may not resume leaves it stopped"
+        by = ("--type", "tell-parity", "--by", "ops@example.org")
         assert tiny.run("control", "resume", *by, "--reason", "it was the coffee machine").code == 0
         wait_until(guard, Disposition.ANSWERED)
     assert tiny.run("ledger", "verify").code == 0

@@ -13,6 +13,7 @@ import msgspec
 from plimsoll.assembly.demonstration import Cast
 from plimsoll.assembly.load import assess_load
 from plimsoll.assembly.project import Project, read_file
+from plimsoll.assembly.reviewers import price, review_load
 from plimsoll.assess.accountability import assess_accountability
 from plimsoll.assess.contracts import replay_feed
 from plimsoll.assess.evaluation import evaluate
@@ -25,7 +26,6 @@ from plimsoll.errors import InputError, UsageError
 from plimsoll.ledger import Ledger
 from plimsoll.model.canonical import digest, digest_bytes
 from plimsoll.model.decision import Tier
-from plimsoll.model.details import Price
 from plimsoll.model.manifest_writer import placeholders
 from plimsoll.rollout import OpenedFiles
 
@@ -196,28 +196,13 @@ def _evaluation(bench: Workbench) -> None:
             cases,
             confidence=threshold.confidence.base,
             price_of=lambda held: price(project, held),
+            review_load=lambda cases, total: review_load(project, cases, total),
             accuracy_limit=bench.limit("evaluation.accuracy"),
             golden=path.name,
             tick=bench.progress.tick,
         )
     overall = detail.overall
     bench.progress.end(f"{overall.right} of {overall.answered} answered cases right; {overall.held} held")
-
-
-def price(project: Project, held_share: float) -> Price | None:
-    """What a held share costs the reviewers named in the manifest; None: it names none."""
-    review, load = project.manifest.review, project.manifest.load
-    if review is None:
-        return None
-    per_day = load.expected.base * 86400
-    minutes = review.per_item.base / 60
-    return Price(
-        held_share=held_share,
-        expected_per_day=per_day,
-        minutes_per_item=minutes,
-        minutes_per_day=held_share * per_day * minutes,
-        capacity_minutes_per_day=review.capacity.base / 60,
-    )
 
 
 def _contracts(bench: Workbench) -> None:
@@ -280,8 +265,11 @@ def _accountability(bench: Workbench) -> None:
             placeholders=placeholders(project.manifest),
             # From the release, so that a sample which fails cannot be drawn again until it passes.
             chance=random.Random(bench.about.release),  # noqa: S311 - a sample, not a secret
+            confidence=project.manifest.threshold.confidence.base,
         )
-    bench.progress.end(f"{detail.reconstructed} of {detail.sampled} sampled decisions reconstructed")
+    bench.progress.end(
+        f"{detail.reconstructed} of {detail.sampled} decisions reconstructed, of {detail.decisions} recorded"
+    )
 
 
 def _sample(project: Project, name: str, what: str) -> Path:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from plimsoll.assembly.assessing import lacking, price
+from plimsoll.assembly.assessing import lacking
 from plimsoll.assembly.project import Project
+from plimsoll.assembly.reviewers import overload, price
 from plimsoll.assembly.runs import (
     begun_anew,
     falls_behind,
@@ -17,16 +18,18 @@ from plimsoll.assembly.runs import (
     unfinished,
     unseen,
 )
+from plimsoll.assembly.signed_lines import line_in_force
 from plimsoll.assembly.signing import SIGNED
+from plimsoll.assembly.standing import Standing, look_again
 from plimsoll.attest import Trust, check_threshold
 from plimsoll.errors import VerificationFailed
-from plimsoll.gate import judge, make_board
+from plimsoll.gate import judge_in_force, make_board, say_loosened
 from plimsoll.ledger import FileWitness, Ledger
 from plimsoll.model.board import Board, Row
 from plimsoll.model.evidence import Dated, Proportion
 from plimsoll.model.manifest import Owners
 from plimsoll.model.metrics import METRICS
-from plimsoll.model.threshold import LOAD_WINDOW
+from plimsoll.model.threshold import LOAD_WINDOW, Threshold
 from plimsoll.stats import clopper_pearson_lower
 
 
@@ -37,6 +40,8 @@ class JudgedRelease(msgspec.Struct, frozen=True, kw_only=True):
     signed_threshold: bytes | None
     signed_ns: int | None
     protocols: Mapping[str, tuple[str, ...]]  # assessment -> digests of how it measured
+    in_force: Threshold  # what the rows were judged by: the strictest of all lines that still count
+    standing: Standing  # who has accepted, and what the map lacks, as it is now
 
 
 def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int) -> JudgedRelease:
@@ -50,9 +55,15 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
     """
     manifest, release = project.manifest, project.release.digest
     runs = recorded_runs(ledger, manifest.system)
-    dated, doubts = left_evidence(ledger, manifest.system, runs)
-    rows = judge(manifest.threshold, release, dated, now_ns, people=manifest.people_digest)
+    found, doubts = left_evidence(ledger, manifest.system, runs)
+    standing = look_again(project, ledger, trust, runs, found, now_ns)
+    dated = standing.evidence
     signature = _signature(project, ledger, trust, now_ns)
+    simulated = signature.simulated or manifest.demonstration is not None
+    line = line_in_force(project, ledger, trust, now_ns, simulated=simulated)
+    project = project.judged_by(line.threshold)
+    begun = {run.id: run.time_ns for run in runs}
+    rows = judge_in_force(line, release, dated, now_ns, people=manifest.people_digest, begun=begun)
     used = {entry for row in rows for entry in row.entries}
     board = make_board(
         system=manifest.system,
@@ -63,10 +74,12 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
         time_ns=now_ns,
         signed=signature.entry,
         pinned=bool(signature.entry),  # `_signature` gives only what a pinned key has signed
-        simulated=signature.simulated or manifest.demonstration is not None,
+        simulated=simulated,
+        in_force=line.threshold,
         unfinished=unfinished(runs, release),
         notes=(
             *signature.notes,
+            *(say_loosened(each, str(line.threshold.cooling_off)) for each in line.loosened),
             *doubts,
             *_begun_anew(project, ledger),
             *resampled(runs, release),
@@ -77,6 +90,7 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
         ),
         price=_price(project, [d for d in dated if d.entry in used]),
+        warnings=overload(project, dated),
         owners={
             "contracts": manifest.owners.technical.contact,
             "technical": manifest.owners.technical.contact,
@@ -93,8 +107,17 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
         board=board,
         signed_threshold=signature.raw,
         signed_ns=signature.signed_ns,
-        protocols={name: tuple(sorted(set(found))) for name, found in protocols.items()},
+        protocols={name: tuple(sorted(set(measured))) for name, measured in protocols.items()},
+        standing=standing,
+        in_force=line.threshold,
     )
+
+
+def asked_now(project: Project, ledger: Ledger, trust: Trust, now_ns: int) -> Threshold:
+    """What a verdict on this record would be judged by now."""
+    signature = _signature(project, ledger, trust, now_ns)
+    simulated = signature.simulated or project.manifest.demonstration is not None
+    return line_in_force(project, ledger, trust, now_ns, simulated=simulated).threshold
 
 
 class _Signature(msgspec.Struct, frozen=True, kw_only=True):

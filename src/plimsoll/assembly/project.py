@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import os
 import secrets
@@ -10,6 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, cast
+
+import msgspec
 
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
@@ -23,6 +26,7 @@ from plimsoll.model.evidence import SERVICE
 from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.model.service import undeclared
+from plimsoll.model.threshold import Threshold
 from plimsoll.rollout import OpenedFiles, Release, build_release, code_outside, uncovered
 
 SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
@@ -115,6 +119,14 @@ class Project:
             for u in c.unenforced
             if u.of_records
         )
+
+    # -- the line
+
+    def judged_by(self, threshold: Threshold) -> Project:
+        """The same files, measured and judged by another threshold than the one that the manifest holds."""
+        other = copy.copy(self)
+        other.manifest = msgspec.structs.replace(self.manifest, threshold=threshold)
+        return other
 
     # -- release
 

@@ -87,6 +87,11 @@ def collect_details(project: Project, ledger: Ledger, judged: JudgedRelease) -> 
             started_ns=started_ns,
             ended_ns=entry.time_ns,
         )
+    # Both are drawn as the verdict saw them, not as they were when they were last assessed.
+    if "organisation" in details:
+        details["organisation"] = OrganisationDetail(people=judged.standing.people)
+    if "accountability" in details:
+        details["accountability"] = msgspec.structs.replace(details["accountability"], rows=judged.standing.rows)
     taken = ledger.checkpoint()
     return ReportDetails(
         purpose=project.manifest.purpose,

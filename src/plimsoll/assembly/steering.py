@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from plimsoll.assembly.project import Project
-from plimsoll.errors import InputError
+from plimsoll.errors import InputError, NotAllowed
 from plimsoll.ledger import Draft
 from plimsoll.model.control import Action, Control
+from plimsoll.model.manifest import Manifest
 from plimsoll.model.words import nearest
+from plimsoll.policy import who_may_resume
 
 
 def steer(project: Project, action: Action, *, type_: str, by: str, reason: str) -> str:
@@ -16,6 +18,7 @@ def steer(project: Project, action: Action, *, type_: str, by: str, reason: str)
 
     Raises:
         InputError: there is no such decision type; the person is not named in the manifest; or no reason is given.
+        NotAllowed: the person may not take a stop back.
     """
     manifest = project.manifest
     if type_ and type_ not in manifest.decisions:
@@ -25,11 +28,23 @@ def steer(project: Project, action: Action, *, type_: str, by: str, reason: str)
             fix=f"did you mean {close}?" if close else f"there are: {', '.join(manifest.decisions)}",
         )
     known_contact(project, by)
+    _check_may(manifest, action, by)
     if not reason.strip():
         raise InputError("a control entry has a reason", fix="say why: --reason '…'")
     control = Control(action=action, by=by, reason=reason.strip(), type=type_)
     with project.open_ledger() as ledger:
         return ledger.append(Draft(kind="control", system=manifest.system, body=msgspec.json.encode(control)))
+
+
+def _check_may(manifest: Manifest, action: Action, by: str) -> None:
+    """Anybody named may stop, which fails safe; to resume is for those whom the manifest lets override."""
+    allowed = who_may_resume(manifest.may, manifest.owners)
+    if action is Action.RESUME and by not in allowed:
+        key = "may.override" if manifest.may.override else "owners.operations and owners.single (may.override is empty)"
+        raise NotAllowed(
+            f"{by} may stop {manifest.system}, and may not take a stop back",
+            fix=f"those who may, by {key}: {', '.join(allowed)}",
+        )
 
 
 def contacts(project: Project) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +17,7 @@ from plimsoll.model.details import AccountabilityDetail, MapRow
 from plimsoll.model.evidence import Census, Draw, Ended
 from plimsoll.model.manifest import DecisionType, Manifest
 from plimsoll.rollout import Release, release_digest
+from plimsoll.stats import clopper_pearson_lower
 
 _DECISION = "decision "  # a finding begins with it, and with the id
 SAMPLE = 200  # decisions reconstructed; with none failing, the share that cannot be is below 1.5% at 95%
@@ -29,6 +31,7 @@ def assess_accountability(
     placeholders: Collection[str],
     chance: random.Random,
     sample: int = SAMPLE,
+    confidence: float = 0.95,
 ) -> AccountabilityDetail:
     """Check the accountability map, reconstruct a random sample of this release's decisions, and give evidence.
 
@@ -39,34 +42,103 @@ def assess_accountability(
         placeholders: contacts that nobody has filled in yet.
         chance: draws the sample.
         sample: how many decisions at most.
+        confidence: of the bound for all decisions, one-sided, in (0, 1).
     """
-    rows = tuple(map_row(name, kind, manifest, placeholders) for name, kind in manifest.decisions.items())
+    rows = accountability_map(manifest, placeholders)
     releases = _built_releases(ledger, manifest.system)
     named = named_before(ledger, manifest.system)
     drawn = draw_decisions(ledger, manifest.system, run.about.release, chance, sample, always=named)
     tiers = {name: kind.tier.value for name, kind in manifest.decisions.items()}
-    findings = [
-        f"{_DECISION}{entry.id}: {gap}"
-        for entry in drawn
-        for gap in [why_not_reconstructed(ledger, entry, releases, tiers)]
-        if gap
-    ]
-    complete = sum(not row.missing for row in rows)
-    done = len(drawn) - len(findings)
-    missing = (*(f"{row.type}: {', '.join(row.missing)}" for row in rows if row.missing), *findings[:20])
-    if not drawn:
+    gaps = {entry.id: why_not_reconstructed(ledger, entry, releases, tiers) for entry in drawn.entries}
+    findings = [f"{_DECISION}{record}: {gap}" for record, gap in gaps.items() if gap]
+    complete, looked = sum(not row.missing for row in rows), len(drawn.entries)
+    done = looked - len(findings)
+    lower = _lower(drawn, gaps, confidence)
+    looked_at = _looked_at(len(rows), drawn, lower, confidence)
+    missing = (*_lacking(rows), *findings[:20])
+    if not looked:
         missing = (*missing, "no decision of this release is recorded yet, so none could be reconstructed")
     run.give(
         "accountability.complete",
         # With no decision to look at, the audit trail is unproven: it counts as one case that is not complete.
-        Census(count=complete + done, total=len(rows) + max(len(drawn), 1), ratio=True, missing=missing),
-        draw=Draw.FRESH if drawn else Draw.FIXED,
+        Census(
+            count=complete + done, total=len(rows) + max(looked, 1), ratio=True, missing=missing, looked_at=looked_at
+        ),
+        draw=Draw.FRESH if looked else Draw.FIXED,
         finding=f"{complete} of {len(rows)} decision types have a complete entry; "
-        f"{done} of {len(drawn)} sampled decisions were reconstructed from the ledger alone.",
+        f"{done} of {looked} decisions looked at were reconstructed from the ledger alone. Looked at: {looked_at}.",
     )
-    detail = AccountabilityDetail(rows=rows, sampled=len(drawn), reconstructed=done, findings=tuple(findings[:50]))
+    detail = AccountabilityDetail(
+        rows=rows,
+        sampled=looked,
+        reconstructed=done,
+        findings=tuple(findings[:50]),
+        decisions=drawn.population + len(drawn.named),
+        named=len(drawn.named),
+        lower=lower,
+        confidence=confidence,
+        looked_at=looked_at,
+    )
     run.draw_with(detail)
     return detail
+
+
+def accountability_map(manifest: Manifest, placeholders: Collection[str]) -> tuple[MapRow, ...]:
+    """Every decision type with what its entry lacks."""
+    return tuple(map_row(name, kind, manifest, placeholders) for name, kind in manifest.decisions.items())
+
+
+def map_now(manifest: Manifest, placeholders: Collection[str], was: Census, detail: AccountabilityDetail) -> Census:
+    """An earlier census with the map as it is now; what was found of the decisions stays as it was.
+
+    Args:
+        manifest: as it is now.
+        placeholders: contacts that nobody has filled in yet.
+        was: the census that a run gave.
+        detail: what the same run left to be drawn; it says how much of the census was the map.
+    """
+    rows = accountability_map(manifest, placeholders)
+    of_decisions = tuple(text for text in was.missing if text not in _lacking(detail.rows))
+    return Census(
+        count=sum(not row.missing for row in rows) + detail.reconstructed,
+        total=len(rows) + was.total - len(detail.rows),
+        ratio=True,
+        missing=(*_lacking(rows), *of_decisions),
+        looked_at=was.looked_at,
+    )
+
+
+def _lacking(rows: Sequence[MapRow]) -> tuple[str, ...]:
+    return tuple(f"{row.type}: {', '.join(row.missing)}" for row in rows if row.missing)
+
+
+def _lower(drawn: Drawn, gaps: Mapping[str, str], confidence: float) -> float | None:
+    """The bound of the share of all decisions that can be reconstructed; None: all were looked at, or none.
+
+    What was not drawn at random is left out on both sides. The bound is that of a draw with replacement; a draw without
+    it varies less, so it is on the safe side.
+    """
+    n = len(drawn.sample)
+    if not 0 < n < drawn.population:
+        return None
+    return clopper_pearson_lower(sum(not gaps[entry.id] for entry in drawn.sample), n, confidence)
+
+
+def _looked_at(types: int, drawn: Drawn, lower: float | None, confidence: float) -> str:
+    """What was looked at, in words that a census may be named by."""
+    said = "the one decision type of the map" if types == 1 else f"all {types:,} decision types of the map"
+    n, named = len(drawn.sample), len(drawn.named)
+    if not n and not named:
+        return f"{said}, and no decision, since none of this release is recorded"
+    if lower is None:
+        total = n + named
+        return f"{said}, and {'the one decision' if total == 1 else f'all {total:,} decisions'} of this release"
+    besides = f", and {named:,} that an earlier run could not reconstruct" if named else ""
+    return (
+        f"{said}, and {n:,} of {drawn.population:,} decisions of this release, drawn uniformly at random{besides}; "
+        f"with {confidence * 100:.4g}% confidence at least {math.floor(lower * 1000) / 10:.1f}% of those "
+        f"{drawn.population:,} can be reconstructed"
+    )
 
 
 def map_row(name: str, kind: DecisionType, manifest: Manifest, placeholders: Collection[str]) -> MapRow:
@@ -101,9 +173,22 @@ def map_row(name: str, kind: DecisionType, manifest: Manifest, placeholders: Col
     )
 
 
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """The decisions that are looked at."""
+
+    named: tuple[Entry, ...]  # whatever is drawn
+    sample: tuple[Entry, ...]  # uniformly at random
+    population: int  # decisions that the sample was drawn from; those named are not among them
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All of them, each once."""
+        return (*self.named, *self.sample)
+
+
 def draw_decisions(
     ledger: Ledger, system: str, release: str, chance: random.Random, most: int, *, always: Collection[str] = ()
-) -> tuple[Entry, ...]:
+) -> Drawn:
     """A uniform random sample of the decisions of a release (reservoir sampling, Vitter 1985, Algorithm R).
 
     Args:
@@ -128,7 +213,7 @@ def draw_decisions(
             kept.append(entry)
         elif (place := chance.randrange(seen)) < most:
             kept[place] = entry
-    return (*besides, *kept)
+    return Drawn(named=tuple(besides), sample=tuple(kept), population=seen)
 
 
 def _is_of(ledger: Ledger, entry: Entry, release: str) -> bool:

@@ -37,6 +37,7 @@ def evaluate(
     *,
     confidence: float,
     price_of: Callable[[float], Price | None],
+    review_load: Callable[[int, int], Proportion | None] = lambda _cases, _total: None,
     accuracy_limit: float | None = None,
     golden: str = "",
     tick: Callable[[int], None] = lambda _: None,
@@ -49,6 +50,8 @@ def evaluate(
         cases: each counted once.
         confidence: of the bounds drawn, one-sided, in (0, 1).
         price_of: from the held share to what it costs; None: the manifest names no reviewers.
+        review_load: from the cases that were not answered, and all of them, to the share of the reviewers' time that
+            this takes; None: the manifest names no reviewers.
         accuracy_limit: where the report draws its line, as a fraction of 1.
         golden: the file's name, for the report.
         tick: called with the number of cases done.
@@ -67,6 +70,14 @@ def evaluate(
         draw=Draw.FIXED,
         finding=f"{overall.answered} of {overall.n} cases were answered without a person; {overall.held} were held.",
     )
+    load = review_load(overall.n - overall.answered, overall.n)
+    if load is not None:
+        run.give(
+            "evaluation.review_load",
+            load,
+            draw=Draw.FIXED,
+            finding=f"{overall.n - overall.answered} of {overall.n} cases were not answered; {load.basis}.",
+        )
     detail = EvaluationDetail(
         overall=overall,
         segments=(*by_type(ended, _answerable(guard), confidence), *by_segment(ended, confidence)),

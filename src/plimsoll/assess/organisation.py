@@ -77,27 +77,54 @@ def assess_organisation(
         now_ns: UTC nanoseconds since the epoch.
         placeholders: contacts that nobody has filled in yet; they cannot accept.
     """
-    entries = list(ledger.find(ACCEPTED, system=manifest.system))  # the newest first, of all streams
-    people = tuple(
-        _person(who, entries, ledger, trust, run.about.release, manifest.system, now_ns, placeholders)
-        for who in named_people(manifest)
-    )
-    accepted = [p for p in people if p.accepted_at_ns is not None]
+    people = who_accepts(ledger, manifest, trust, release=run.about.release, now_ns=now_ns, placeholders=placeholders)
+    accepted = census_of(people)
     run.give(
         "organisation.accepted",
-        Census(
-            count=len(accepted),
-            total=len(people),
-            ratio=True,
-            missing=tuple(f"{p.contact}: {p.why}" for p in people if p.accepted_at_ns is None),
-        ),
+        accepted,
         draw=Draw.FRESH,
-        provenance=Provenance.SIMULATED if any(p.simulated for p in accepted) else Provenance.MEASURED,
-        finding=f"{len(accepted)} of {len(people)} named owners and operators accepted this release.",
+        provenance=provenance_of(people),
+        finding=f"{accepted.count} of {accepted.total} named owners and operators accepted this release.",
     )
     detail = OrganisationDetail(people=people)
     run.draw_with(detail)
     return detail
+
+
+def who_accepts(
+    ledger: Ledger, manifest: Manifest, trust: Trust, *, release: str, now_ns: int, placeholders: Collection[str]
+) -> tuple[PersonDetail, ...]:
+    """Each named person with the acceptance that holds now, by the signatures in the ledger and the trust given.
+
+    Args:
+        ledger: where acceptances and replays are recorded.
+        manifest: who is named.
+        trust: whose keys count.
+        release: digest of what must be accepted.
+        now_ns: UTC nanoseconds since the epoch.
+        placeholders: contacts that nobody has filled in yet; they cannot accept.
+    """
+    entries = list(ledger.find(ACCEPTED, system=manifest.system))  # the newest first, of all streams
+    return tuple(
+        _person(who, entries, ledger, trust, release, manifest.system, now_ns, placeholders)
+        for who in named_people(manifest)
+    )
+
+
+def census_of(people: Sequence[PersonDetail]) -> Census:
+    """How many of all named people have accepted, and why the others do not count."""
+    return Census(
+        count=sum(p.accepted_at_ns is not None for p in people),
+        total=len(people),
+        ratio=True,
+        missing=tuple(f"{p.contact}: {p.why}" for p in people if p.accepted_at_ns is None),
+    )
+
+
+def provenance_of(people: Sequence[PersonDetail]) -> Provenance:
+    """Simulated as soon as one acceptance that counts is."""
+    simulated = any(p.simulated for p in people if p.accepted_at_ns is not None)
+    return Provenance.SIMULATED if simulated else Provenance.MEASURED
 
 
 def _person(
@@ -161,7 +188,10 @@ def _replay_of(who: Named, acceptance: Acceptance, ledger: Ledger, system: str) 
         entry = ledger.get(ref)
         if entry is None or entry.kind != "quarantine.replayed" or entry.system != system:
             continue
-        replayed = body_of(ledger, entry, _Replayed)
+        try:
+            replayed = body_of(ledger, entry, _Replayed)
+        except VerificationFailed:  # altered: it shows nothing of what that person did
+            continue
         was, became = ledger.get(replayed.record), ledger.get(replayed.became)
         quarantined = was is not None and was.header is not None and was.header.disposition == "quarantined"
         if replayed.by == who.contact and quarantined and became is not None and replayed.record in became.refs:

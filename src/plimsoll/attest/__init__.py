@@ -16,7 +16,14 @@ from plimsoll.attest.keys import (
     save_public,
     short,
 )
-from plimsoll.attest.line import THRESHOLD, SignedLine, check_threshold, sign_threshold
+from plimsoll.attest.line import (
+    THRESHOLD,
+    SignedLine,
+    check_setter,
+    check_threshold,
+    read_signed,
+    sign_threshold,
+)
 from plimsoll.attest.statements import make_attestation, valid_until
 from plimsoll.attest.trust import Role, Trust, TrustedKey, read_trust, trust_entry
 from plimsoll.attest.verify import Verified, verify_attestation
@@ -34,6 +41,7 @@ __all__ = [
     "TrustedKey",
     "Verified",
     "check_acceptance",
+    "check_setter",
     "check_threshold",
     "generate",
     "load_private",
@@ -43,6 +51,7 @@ __all__ = [
     "pae",
     "read_envelope",
     "read_private",
+    "read_signed",
     "read_trust",
     "save_private",
     "save_public",

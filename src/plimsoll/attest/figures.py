@@ -20,19 +20,34 @@ def check_conditions(line: LoadLine, threshold: Threshold) -> None:
         VerificationFailed: one is missing, added, changed, not met, without a figure or evidence, contradicted, or
             measured in shorter load windows than were signed.
     """
-    signed = [str(c) for c in threshold.conditions]
+    asked = _asked(line, threshold)
+    signed = [str(c) for c in asked]
     judged = [c.condition for c in line.conditions]
     if sorted(signed) != sorted(judged):
         missing = sorted(set(signed) - set(judged)) or sorted(set(judged) - set(signed)) or signed
         raise failed(
             "conditions", f"the conditions judged are not those that were signed; they differ in: {missing[0]}"
         )
-    by_text = {str(c): c for c in threshold.conditions}
+    by_text = {str(c): c for c in asked}
     for judgement in line.conditions:
         condition = by_text[judgement.condition]
         _check_met(judgement, condition)
         if condition.entry.in_windows:
             _check_window(judgement, threshold)
+
+
+def _asked(line: LoadLine, threshold: Threshold) -> tuple[Condition, ...]:
+    """The conditions that must be shown: those signed, or the stricter ones of an earlier line that still count.
+
+    What an attestation names as earlier can only add to what was signed: a signed condition is left out only where one
+    that is shown in its place is at least as strict.
+    """
+    try:
+        earlier = tuple(Condition.parse(text) for text in line.earlier)
+    except ValueError as error:
+        raise failed("conditions", f"a condition of an earlier line cannot be read: {error}") from error
+    kept = (c for c in threshold.conditions if not any(e.implies(c) for e in earlier))
+    return (*kept, *earlier)
 
 
 def check_freshness(line: LoadLine, threshold: Threshold, valid_until_ns: int) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from plimsoll.attest.dsse import open_envelope, sign_envelope
+from plimsoll.attest.dsse import open_envelope, read_envelope, sign_envelope
 from plimsoll.attest.keys import PrivateKey, short
 from plimsoll.attest.moments import MAX_SKEW_NS, to_text
 from plimsoll.attest.trust import Role, Trust, TrustedKey
@@ -22,6 +22,8 @@ from plimsoll.model.threshold import Condition, Threshold
 
 THRESHOLD: Final = "application/vnd.plimsoll.threshold+json"  # payload type
 THRESHOLD_MEDIA: Final = "application/vnd.plimsoll.threshold+dsse"
+
+_WHAT: Final = "the threshold's signature"
 
 
 class SignedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,24 +81,7 @@ def check_threshold(raw: bytes, trust: Trust, *, system: str, threshold: str, no
         VerificationFailed: malformed; not signed by a key pinned as ``setter`` of the person whom the threshold itself
             names; for another system or threshold; its words do not have its digest; or signed in the future.
     """
-    what = "the threshold's signature"
-    setters = trust.keys_for(Role.SETTER, at_ns=now_ns)
-    if not setters:
-        raise failed(
-            "threshold-signer",
-            f"{trust.file} pins no key that may set a threshold at this time",
-            fix="pin the setter's public key with 'roles: [setter]'",
-        )
-    opened = open_envelope(raw, tuple(s.key for s in setters), THRESHOLD, what)
-    signed = read_json(opened.payload, ThresholdSigned, what)
-    mine = next((s for s in setters if s.key in opened.keys and s.who == signed.set_by), None)
-    if mine is None:
-        others = ", ".join(s.who for s in setters if s.key in opened.keys)
-        raise failed(
-            "threshold-signer",
-            f"the threshold says it is set by {signed.set_by}, and is signed by {others}",
-            fix=f"it counts with the signature of {signed.set_by} alone: `plimsoll threshold sign`",
-        )
+    signed, mine = check_setter(raw, trust, at_ns=now_ns)
     if signed.system != system:
         raise failed("threshold-system", f"the signed threshold is that of '{signed.system}', not of '{system}'")
     if not signed.load_window:
@@ -116,10 +101,53 @@ def check_threshold(raw: bytes, trust: Trust, *, system: str, threshold: str, no
     line = _threshold(signed)
     if line.digest != signed.threshold:
         raise failed("threshold", "the words of the signed threshold do not have the digest that it names")
-    signed_ns = read_moment(signed.signed_at, what)
+    signed_ns = read_moment(signed.signed_at, _WHAT)
     if signed_ns > now_ns + MAX_SKEW_NS:
         raise failed("not-yet", f"the threshold was signed at {signed.signed_at}, which is still to come")
     return SignedLine(signed=signed, threshold=line, key=mine, signed_ns=signed_ns)
+
+
+def check_setter(raw: bytes, trust: Trust, *, at_ns: int) -> tuple[ThresholdSigned, TrustedKey]:
+    """What a setter signed, whatever system and threshold it is for, and the key that did.
+
+    Args:
+        raw: the envelope.
+        trust: who may sign what.
+        at_ns: the moment at which the key must have counted; UTC nanoseconds since the epoch.
+
+    Raises:
+        VerificationFailed: malformed; or not signed by a key pinned as ``setter`` of the person whom it names.
+    """
+    setters = trust.keys_for(Role.SETTER, at_ns=at_ns)
+    if not setters:
+        raise failed(
+            "threshold-signer",
+            f"{trust.file} pins no key that may set a threshold at this time",
+            fix="pin the setter's public key with 'roles: [setter]'",
+        )
+    opened = open_envelope(raw, tuple(s.key for s in setters), THRESHOLD, _WHAT)
+    signed = read_json(opened.payload, ThresholdSigned, _WHAT)
+    mine = next((s for s in setters if s.key in opened.keys and s.who == signed.set_by), None)
+    if mine is None:
+        others = ", ".join(s.who for s in setters if s.key in opened.keys)
+        raise failed(
+            "threshold-signer",
+            f"the threshold says it is set by {signed.set_by}, and is signed by {others}",
+            fix=f"it counts with the signature of {signed.set_by} alone: `plimsoll threshold sign`",
+        )
+    return signed, mine
+
+
+def read_signed(raw: bytes) -> ThresholdSigned:
+    """What an envelope says, whoever signed it; nothing may be eased by it.
+
+    Raises:
+        VerificationFailed: it is none.
+    """
+    envelope, payload, _ = read_envelope(raw, _WHAT)
+    if envelope.payload_type != THRESHOLD:
+        raise failed("payload-type", f"{_WHAT} holds '{envelope.payload_type[:80]}', where '{THRESHOLD}' is expected")
+    return read_json(payload, ThresholdSigned, _WHAT)
 
 
 def _threshold(signed: ThresholdSigned) -> Threshold:

@@ -70,16 +70,18 @@ def make_attestation(
     signed_threshold: bytes | None,
     key: PrivateKey,
     protocols: Mapping[str, Sequence[str]] | None = None,
+    in_force: Threshold | None = None,
     version: str = "",
 ) -> bytes:
     """The attestation of a board: a file that verifies by itself.
 
     Args:
         board: the verdict. Anything but a ready, signed one is written as FAILED.
-        threshold: the one the board was judged by.
+        threshold: the one the board is about.
         signed_threshold: the setter's envelope, as `sign_threshold` gave it; None: nobody has signed.
         key: the gate's.
         protocols: for each assessment, the digests of how it measured.
+        in_force: what the board was judged by, where that is stricter than the threshold; None: the threshold.
         version: of plimsoll, for the record.
 
     Raises:
@@ -109,12 +111,13 @@ def make_attestation(
             outcome=board.outcome.value,
             draft=draft,
             simulated=board.demonstration,
-            valid_until=to_text(valid_until(board, threshold)),
+            valid_until=to_text(valid_until(board, in_force or threshold)),
             set_by=threshold.set_by,
             people=board.people,
             conditions=_judged(board, board.rows),
             price=board.price,
-            notes=board.notes,
+            notes=(*board.warnings, *board.notes),
+            earlier=board.earlier,
             unfinished=board.unfinished,
         ),
     )

@@ -111,7 +111,13 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_attestation(
-    raw: bytes, *, subject: str, trust: Trust, now_ns: int, allow_simulated: bool = False
+    raw: bytes,
+    *,
+    subject: str,
+    trust: Trust,
+    now_ns: int,
+    threshold: str | None = None,
+    allow_simulated: bool = False,
 ) -> Verified:
     """Check an attestation against a release, a trust file and a clock; nothing else is read.
 
@@ -120,13 +126,16 @@ def verify_attestation(
         subject: digest of the release that is to go live: ``sha256:…``.
         trust: whose keys count.
         now_ns: UTC nanoseconds since the epoch.
+        threshold: digest of the line that the verdict must have been given on; None: any that its setter signed. A
+            line that was moved makes void what was given before, and the file alone cannot know of it.
         allow_simulated: whether a demonstration may pass.
 
     Raises:
-        UsageError: ``subject`` is no digest.
+        UsageError: ``subject`` or ``threshold`` is no digest.
         VerificationFailed: with the first check that does not hold; its ``code`` is in the table above.
     """
     wanted = digest_set(subject)["sha256"]
+    line_wanted = None if threshold is None else digest_set(threshold)["sha256"]
     if now_ns < _LOWEST_NS:
         raise failed("clock", "this machine's clock is not set, so no validity can be judged", fix="set the clock")
     opened, gate = _open(raw, trust, now_ns)
@@ -137,6 +146,7 @@ def verify_attestation(
     verified_ns, valid_until_ns = _check_validity(vsa, now_ns)
     inputs = _read_inputs(vsa)
     signed = _check_policy(vsa, inputs, trust, now_ns)
+    _check_line(signed, line_wanted)
     _check_order(signed, verified_ns)
     check_conditions(line, signed.threshold)
     check_freshness(line, signed.threshold, valid_until_ns)
@@ -309,6 +319,16 @@ def _check_policy(vsa: Vsa, inputs: Iterable[tuple[Descriptor, bytes]], trust: T
     if signed.signed.set_by != vsa.load_line.set_by:
         raise failed("threshold", f"{_WHAT} names {vsa.load_line.set_by} as setter; {signed.signed.set_by} signed")
     return signed
+
+
+def _check_line(signed: SignedLine, wanted: str | None) -> None:
+    if wanted is not None and signed.threshold.digest != f"sha256:{wanted}":
+        raise failed(
+            "threshold",
+            f"the verdict was given on the threshold {short(signed.threshold.digest)}, and "
+            f"{short('sha256:' + wanted)} is asked for: the line was moved since",
+            fix="give the verdict again: `plimsoll gate --attest FILE`",
+        )
 
 
 def _check_order(signed: SignedLine, verified_ns: int) -> None:

@@ -1,6 +1,7 @@
 """Steer the running guards: stop a decision type, or the whole system, to human-only; take it back.
 
-Every guard on this ledger obeys within a second, without a restart.
+Every guard on this ledger obeys within a second, without a restart. Everybody whom the manifest names may stop; only
+those under may.override may take a stop back (where none is named: operations, and who holds the production decision).
 
 Example:
   plimsoll control stop --type read-amount --by ops@example.org --reason "scanner 3 sends blank pages"

@@ -1,19 +1,28 @@
-"""The line: what it says, who set it, and the setter's signature.
+"""The line: what it says, who set it, the setter's signature, and how it was moved.
 
-Example:
+Examples:
   plimsoll threshold sign --key coo.key
+  plimsoll threshold history --trust trust.yaml
 """
 
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from plimsoll.assembly.project import Project
+from plimsoll.assembly.record import moment as rfc_3339
+from plimsoll.assembly.signed_lines import Past, told_history
 from plimsoll.assembly.signing import sign_threshold, threshold_history
 from plimsoll.attest import read_private
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.project_options import add_project, open_project
+from plimsoll.gate import moment
+from plimsoll.gate.figures import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +32,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         actions, "show", "the conditions, and whether they are signed", "plimsoll threshold show plimsoll.yaml"
     )
     add_project(show)
+    past = add_action(
+        actions,
+        "history",
+        "every line that was signed: who, when, what was tightened or loosened, and from when that counts\n\n"
+        "What is tightened counts at once. What is loosened counts when the cooling-off of the line before is over, "
+        "from the first witnessed checkpoint that holds the signature. Without --trust no signature is checked, and "
+        "only those count that a verdict of this record has counted.",
+        "plimsoll threshold history --trust trust.yaml",
+    )
+    add_project(past)
     sign = add_action(
         actions,
         "sign",
@@ -35,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Out) -> int:
-    """Show or sign."""
+    """Show, sign, or tell the history."""
     project = open_project(arguments)
     threshold = project.manifest.threshold
     if arguments.action == "sign":
@@ -44,6 +63,8 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
         out.show(f"Signed as {threshold.set_by}: {threshold.digest}")
         out.say("It counts where trust.yaml pins this key for that contact with the role setter.")
         return 0
+    if arguments.action == "history":
+        return _history(project, arguments.trust, out)
     signed = threshold_history(project)
     out.give(
         {
@@ -67,3 +88,58 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
     if not any(line.current for line in signed):
         out.show("  not signed: a DRAFT, which nothing can pass")
     return 0
+
+
+def _history(project: Project, trust: Path | None, out: Out) -> int:
+    past = told_history(project, trust, now_ns=time.time_ns())
+    out.give({"system": project.manifest.system, "lines": [_data(line) for line in past]})
+    signed = plural(sum(bool(line.entry) for line in past), "signature")
+    out.show(f"Threshold of {project.manifest.system}: {signed}, oldest first")
+    for line in past:
+        for text in _lines(line):
+            out.show(f"  {text}")
+    return 0
+
+
+def _lines(line: Past) -> Iterator[str]:
+    """One line of the history, for a person."""
+    when = "not signed" if line.signed_ns is None else f"signed {moment(line.signed_ns)}"
+    current = "as the manifest holds it" if line.current else ""
+    yield ", ".join(filter(None, [when, f"set by {line.set_by}", line.threshold[:19], current]))
+    if line.why:
+        yield f"  does not count: {line.why}"
+        return
+    if line.first:
+        yield "  the first: it counts at once" if line.entry else "    a DRAFT, which nothing can pass"
+        return
+    for change in line.changes:
+        was, now = change.was or "nothing", change.now or "nothing"
+        named = "" if change.what in f"{was} {now}" else f"{change.what} "
+        when = _from(line) if change.looser else "at once"
+        yield f"  {'loosened' if change.looser else 'tightened'}: {named}{was} to {now}, {when}"
+    if not line.changes:
+        yield "  changes nothing"
+    if line.entry:
+        held = "no witness holds it yet" if line.witnessed_ns is None else f"witnessed {moment(line.witnessed_ns)}"
+        yield f"  {held}"
+
+
+def _from(line: Past) -> str:
+    if line.counts_from_ns is not None:
+        return f"from {moment(line.counts_from_ns)} on"
+    return "once a witness holds it, and has for the cooling-off" if line.entry else "once somebody signs it"
+
+
+def _data(line: Past) -> dict[str, Any]:
+    """One line of the history, for a program."""
+    moments = {"signed_at": line.signed_ns, "witnessed_at": line.witnessed_ns, "counts_from": line.counts_from_ns}
+    return {
+        "entry": line.entry,
+        "set_by": line.set_by,
+        "threshold": line.threshold,
+        "current": line.current,
+        "why": line.why,
+        "first": line.first,
+        **{name: None if not ns else rfc_3339(ns) for name, ns in moments.items()},
+        "changes": line.changes,
+    }

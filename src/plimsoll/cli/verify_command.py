@@ -22,6 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """What `plimsoll verify` takes."""
     parser.add_argument("file", type=Path, help="the attestation, as `plimsoll gate --attest` wrote it")
     parser.add_argument("--subject", metavar="DIGEST", required=True, help="the release that is about to be deployed")
+    parser.add_argument(
+        "--threshold",
+        metavar="DIGEST",
+        help="the line it must have been judged by; default: any that its setter signed",
+    )
     parser.add_argument("--trust", metavar="FILE", type=Path, help="trust.yaml; default: $PLIMSOLL_TRUST")
     parser.add_argument("--allow-simulated", action="store_true", help="accept a DEMONSTRATION; never for real")
 
@@ -36,6 +41,7 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
         subject=arguments.subject,
         trust=trust,
         now_ns=time.time_ns(),
+        threshold=arguments.threshold,
         allow_simulated=arguments.allow_simulated,
     )
     out.give(verified)

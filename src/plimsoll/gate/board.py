@@ -31,13 +31,15 @@ def make_board(
     unfinished: Sequence[str] = (),
     notes: Sequence[str] = (),
     price: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    in_force: Threshold | None = None,
 ) -> Board:
     """Put the board together.
 
     Args:
         system: its name in the manifest.
         release: digest.
-        threshold: the one that the rows were judged by.
+        threshold: the one that the manifest holds.
         people: digest of who is named.
         rows: what `verdict.judge` gave, all of it.
         time_ns: UTC nanoseconds since the epoch.
@@ -49,6 +51,8 @@ def make_board(
         unfinished: assessments that were started on this release and never ended.
         notes: exceptions, loosened conditions and the like; one plain sentence each.
         price: what it costs to be above the line; one plain sentence each.
+        warnings: what nobody may overlook; one plain sentence each.
+        in_force: what the rows were judged by, where that is stricter than the threshold; None: the threshold.
 
     Returns:
         A board. It is a draft unless signed with a pinned key, and a demonstration if anything on it is simulated.
@@ -56,7 +60,8 @@ def make_board(
     Raises:
         ValueError: the rows are not those of the threshold; a verdict with a condition left out is none.
     """
-    asked = [str(condition) for condition in threshold.conditions]
+    held = {str(condition) for condition in threshold.conditions}
+    asked = [str(condition) for condition in (in_force or threshold).conditions]
     if [row.condition for row in rows] != asked:
         raise ValueError(f"the rows of a board are the {len(asked)} conditions of its threshold, in their order")
     return Board(
@@ -70,10 +75,12 @@ def make_board(
         rows=tuple(_owned(row, owners or {}) for row in rows),
         time_ns=time_ns,
         set_by=threshold.set_by,
+        earlier=tuple(condition for condition in asked if condition not in held),
         signed=signed,
         unfinished=tuple(unfinished),
         notes=tuple(notes),
         price=tuple(price),
+        warnings=tuple(warnings),
     )
 
 

@@ -192,8 +192,7 @@ def _join(samples: list[Sample]) -> Sample | None:
     """Independent samples as one; None: they cannot be joined, for what must be declared beforehand differs."""
     match samples[0]:
         case Proportion():
-            shares = [s for s in samples if isinstance(s, Proportion)]
-            return Proportion(hits=sum(s.hits for s in shares), total=sum(s.total for s in shares))
+            return _join_shares([s for s in samples if isinstance(s, Proportion)])
         case Windows():
             return Windows(windows=tuple(w for s in samples if isinstance(s, Windows) for w in s.windows))
         case Repeats():
@@ -202,6 +201,17 @@ def _join(samples: list[Sample]) -> Sample | None:
             return _join_means([s for s in samples if isinstance(s, BoundedMean)])
         case Census():
             return _join_censuses([s for s in samples if isinstance(s, Census)])
+
+
+def _join_shares(shares: list[Proportion]) -> Proportion | None:
+    if len({s.scale for s in shares}) > 1:
+        return None
+    return Proportion(
+        hits=sum(s.hits for s in shares),
+        total=sum(s.total for s in shares),
+        scale=shares[0].scale,
+        basis=shares[-1].basis,
+    )
 
 
 def _join_means(means: list[BoundedMean]) -> BoundedMean | None:
@@ -218,4 +228,5 @@ def _join_censuses(censuses: list[Census]) -> Census | None:
         total=sum(s.total for s in censuses),
         ratio=censuses[0].ratio,
         missing=tuple(name for s in censuses for name in s.missing),
+        looked_at="; ".join(dict.fromkeys(s.looked_at for s in censuses if s.looked_at)),
     )

@@ -87,7 +87,7 @@ def _flaw(sample: Sample, metric: Metric) -> str:
         return f"{metric.name} is a {metric.kind.value}, and a {recorded} was recorded"
     match sample:
         case Proportion():
-            return "" if sample.total else "not one case was counted"
+            return _flaw_of_share(sample)
         case Windows():
             return _flaw_of_windows(sample.windows)
         case Repeats():
@@ -96,6 +96,12 @@ def _flaw(sample: Sample, metric: Metric) -> str:
             return _flaw_of_mean(sample)
         case Census():
             return _flaw_of_census(sample)
+
+
+def _flaw_of_share(sample: Proportion) -> str:
+    if not (math.isfinite(sample.scale) and sample.scale > 0):
+        return "what its share is multiplied by makes no sense"
+    return "" if sample.total else "not one case was counted"
 
 
 def _flaw_of_windows(windows: tuple[Window, ...]) -> str:

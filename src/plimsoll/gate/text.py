@@ -131,6 +131,8 @@ def _head(board: Board, page: _Page) -> Iterator[str]:
         yield from page.paragraph("DRAFT: nobody whose key is pinned has signed this threshold.", WARNING)
     if board.demonstration:
         yield from page.paragraph("DEMONSTRATION: something that it rests on is simulated.", WARNING)
+    for sentence in board.warnings:
+        yield from page.paragraph(f"WARNING: {sentence}", WARNING)
 
 
 def _columns(rows: tuple[Row, ...]) -> tuple[int, ...]:

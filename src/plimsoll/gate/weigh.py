@@ -69,17 +69,27 @@ def _weigh_proportion(condition: Condition, sample: Proportion, confidence: floa
     upwards = condition.op.upwards
     bound = (clopper_pearson_lower if upwards else clopper_pearson_upper)(sample.hits, sample.total, confidence)
     rate = Fraction(sample.hits, sample.total)
-    counts = f"{sample.hits:,} of {sample.total:,}"
-    weighed = _weighed(condition, float(rate), bound, counts, confidence)
+    counts = f"{sample.hits:,} of {sample.total:,}" + (f"; {sample.basis}" if sample.basis else "")
+    scaled = _scaled(float(rate), sample.scale)
+    weighed = _weighed(condition, scaled, _scaled(bound, sample.scale), counts, confidence)
     if weighed.standing is not Standing.INSUFFICIENT:
         return weighed
-    limit = condition.limit.base
+    # Of the share. It lies in [0, 1], or figure and bound could not be on either side of it, but for a last digit.
+    limit = min(max(condition.limit.base / sample.scale, 0.0), 1.0)
     total = smallest_total(rate, limit, confidence, upwards=upwards, at_least=sample.total + 1)
     if total is not None:
         needed = f"{plural(total, 'case')} decide it at this rate; {total - sample.total:,} more"
     else:
-        needed = NEVER if float(rate) == limit else "more than a billion cases at this rate"
+        needed = NEVER if scaled == condition.limit.base else "more than a billion cases at this rate"
     return msgspec.structs.replace(weighed, needed=needed)
+
+
+def _scaled(share: float, scale: float) -> float:
+    """A share multiplied; rounded to 12 digits, so that what is exactly on the line stays there.
+
+    A scale is the product of quantities that are themselves rounded to 15.
+    """
+    return share if scale == 1.0 else float(f"{share * scale:.12g}")
 
 
 def _weigh_mean(condition: Condition, sample: BoundedMean, confidence: float) -> Weighed:
@@ -120,9 +130,11 @@ def _weigh_repeats(condition: Condition, sample: Repeats) -> Weighed:
 
 def _weigh_census(condition: Condition, sample: Census) -> Weighed:
     figure = sample.count / sample.total if sample.ratio else float(sample.count)
-    counts = f"census of {sample.total:,}"
+    # "census" is for what was looked at as a whole; a sample among the cases must not hide behind the word.
+    counts = f"{sample.total:,} looked at" if sample.looked_at else f"census of {sample.total:,}"
     if condition.op.holds(figure, condition.limit.base):
-        return Weighed(standing=Standing.MET, estimate=figure, counts=counts, why="Every case was looked at.")
+        why = f"Looked at: {sample.looked_at}." if sample.looked_at else "Every case was looked at."
+        return Weighed(standing=Standing.MET, estimate=figure, counts=counts, why=why)
     weighed = _not_met(condition, figure, None, counts)
     gone = sample.total - sample.count
     if sample.ratio and gone:

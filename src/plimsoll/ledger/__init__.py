@@ -4,6 +4,7 @@ from plimsoll.ledger.checkpoint import Checkpoint, Signer, TrustedKey, Verifier
 from plimsoll.ledger.entry import FORMAT, Draft, Entry, Header, parse_id
 from plimsoll.ledger.findings import Finding, VerifyReport
 from plimsoll.ledger.follow import Follower
+from plimsoll.ledger.held import held_since
 from plimsoll.ledger.keys import Erased
 from plimsoll.ledger.ledger import Ledger
 from plimsoll.ledger.projection import Projection, Table, View
@@ -43,6 +44,7 @@ __all__ = [
     "Witness",
     "check_proof",
     "check_view",
+    "held_since",
     "make_proof",
     "parse_id",
     "verify_ledger",

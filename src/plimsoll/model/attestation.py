@@ -121,6 +121,7 @@ class LoadLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     conditions: tuple[Judged, ...]
     price: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()  # conditions of an earlier line, judged until what was loosened has cooled off
     unfinished: tuple[str, ...] = ()
 
 

@@ -67,9 +67,11 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     time_ns: int
     set_by: str = ""
+    earlier: tuple[str, ...] = ()  # conditions of rows that an earlier line holds: what was loosened has not cooled off
     signed: str = ""  # ledger entry of the setter's signature
     unfinished: tuple[str, ...] = ()  # assessments that were started and never ended
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # notes that nobody may overlook: shown first, and in the attestation's notes
     price: tuple[str, ...] = ()  # what it costs to be above the line: held share, reviewers' minutes a day
 
     @property

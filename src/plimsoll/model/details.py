@@ -172,12 +172,21 @@ class MapRow(_Detail, frozen=True, kw_only=True):
 
 
 class AccountabilityDetail(_Detail, frozen=True, kw_only=True):
-    """The map, and how many recorded decisions could be reconstructed from the ledger alone."""
+    """The map, and how many recorded decisions could be reconstructed from the ledger alone.
+
+    Every decision type is looked at. Of the decisions all are, or a uniform random sample of them, and beside it those
+    that an earlier run could not reconstruct.
+    """
 
     rows: tuple[MapRow, ...]
-    sampled: int = 0
-    reconstructed: int = 0
+    sampled: int = 0  # decisions looked at, ``named`` among them
+    reconstructed: int = 0  # of those
     findings: tuple[str, ...] = ()  # what could not be reconstructed, and why; plain sentences
+    decisions: int = 0  # of this release, recorded and not erased; ``sampled`` are of these
+    named: int = 0  # looked at whatever is drawn, because an earlier run could not reconstruct them
+    lower: float | None = None  # exact one-sided bound of the share of all that can be; None: not a sample
+    confidence: float = 0.95  # of that bound
+    looked_at: str = ""  # all of this in words
 
 
 # ── organisation ─────────────────────────────────────────────────────────────────────────────────────────────────────

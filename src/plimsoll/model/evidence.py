@@ -23,10 +23,15 @@ class Provenance(enum.StrEnum):
 
 
 class Proportion(msgspec.Struct, frozen=True, kw_only=True, tag="proportion"):
-    """So many of so many independent cases."""
+    """So many of so many independent cases; with a scale, a figure that is a fixed multiple of that share.
+
+    A bound of the share, multiplied by the scale, is the exact bound of the figure.
+    """
 
     hits: int  # 0 <= hits <= total; what is counted is in the metric's meaning
     total: int
+    scale: float = 1.0  # above 0; the figure is scale x hits / total. Declared, never measured
+    basis: str = ""  # what the scale is made of, in words; "" where there is none
 
     def __post_init__(self) -> None:
         if not 0 <= self.hits <= self.total:
@@ -66,12 +71,13 @@ class BoundedMean(msgspec.Struct, frozen=True, kw_only=True, tag="bounded-mean")
 
 
 class Census(msgspec.Struct, frozen=True, kw_only=True, tag="census"):
-    """Every case was looked at."""
+    """Every case was looked at; ``looked_at`` says which cases those were, where that is not plain from the metric."""
 
     count: int
     total: int
     ratio: bool  # True: the figure is count / total; False: the figure is the count itself
     missing: tuple[str, ...] = ()  # the cases that keep it from being complete, in words
+    looked_at: str = ""  # "all 3 decision types, and 200 of 3,250 decisions, drawn uniformly at random"; "": every case
 
 
 Sample = Proportion | Windows | Repeats | BoundedMean | Census

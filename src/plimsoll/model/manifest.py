@@ -91,7 +91,10 @@ class Owners(Declared, frozen=True, kw_only=True):
 class May(Declared, frozen=True, kw_only=True):
     """Who may step in."""
 
-    override: Annotated[tuple[KnownContact, ...], Says("who may override a decision, or stop the system")] = ()
+    override: Annotated[
+        tuple[KnownContact, ...],
+        Says("who may override a decision, or take a stop back (anybody named may stop); none: operations and single"),
+    ] = ()
     retrain: Annotated[tuple[KnownContact, ...], Says("who may retrain or change the model")] = ()
     decommission: Annotated[tuple[KnownContact, ...], Says("who may take the system out of service")] = ()
 

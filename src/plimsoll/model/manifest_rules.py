@@ -185,7 +185,7 @@ def _a_condition_says_something(read: Read) -> Iterator[Problem]:
 def _empty(condition: Condition) -> tuple[str, str] | None:
     """Why a condition is always met."""
     limit, op = condition.limit.base, condition.op
-    ratio = condition.entry.unit is UnitKind.RATIO
+    ratio = condition.entry.unit is UnitKind.RATIO and not condition.entry.beyond_all
     if op.upwards and (limit < 0 or (limit == 0 and op is Op.GE)):
         return "is met by everything", "write a limit above 0"
     if op in {Op.LE, Op.LT} and ratio and (limit > 1 or (limit == 1 and op is Op.LE)):
@@ -196,7 +196,7 @@ def _empty(condition: Condition) -> tuple[str, str] | None:
 def _impossible(condition: Condition) -> tuple[str, str] | None:
     """Why a condition can never be met."""
     limit, op, metric = condition.limit.base, condition.op, condition.entry
-    ratio = metric.unit is UnitKind.RATIO
+    ratio = metric.unit is UnitKind.RATIO and not metric.beyond_all
     if limit < 0 or (limit == 0 and op is Op.LT) or (ratio and (limit > 1 or (limit == 1 and op is Op.GT))):
         return "can never be met", "write a limit that a figure can reach"
     if limit == 0 and op is Op.LE and metric.unit in {UnitKind.DURATION, UnitKind.MULTIPLE}:

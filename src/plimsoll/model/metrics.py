@@ -55,6 +55,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     measurable: bool = True  # False: in the catalogue, but this version has no assessment for it yet
     quantile: float | None = None  # for Kind.QUANTILE
     in_windows: bool = False  # measured in load windows, whose length the threshold sets
+    beyond_all: bool = False  # a ratio that can be above 100%: of what there is, not of what there was
 
 
 def _catalogue(*metrics: Metric) -> MappingProxyType[str, Metric]:
@@ -174,6 +175,20 @@ METRICS: Final = _catalogue(
         assessment="evaluation",
     ),
     Metric(
+        name="evaluation.review_load",
+        unit=UnitKind.RATIO,
+        beyond_all=True,
+        # Not organisational, though it is about people: a figure must not stand in for what they say themselves.
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.PROPORTION,
+        meaning="The share of the reviewers' time of an ordinary day that the cases not answered take.",
+        denominator="cases of the golden set that were not answered / all of its cases, multiplied by load.expected x "
+        "review.per_item / review.capacity as the manifest declares them now; its bound is that share's, multiplied "
+        "alike",
+        assessment="evaluation",
+    ),
+    Metric(
         name="rollout.drilled",
         unit=UnitKind.RATIO,
         dimension=Dimension.TECHNICAL,
@@ -242,9 +257,11 @@ METRICS: Final = _catalogue(
         dimension=Dimension.GOVERNANCE,
         better=Better.HIGHER,
         kind=Kind.CENSUS,
-        meaning="Every decision type has its entry in the accountability map, and sampled decisions can be "
+        meaning="Every decision type has its entry in the accountability map, and every decision looked at can be "
         "reconstructed from the ledger alone.",
-        denominator="decision types in the map + decisions sampled",
+        denominator="all decision types in the map + the decisions looked at: all of the release, or where there are "
+        "more than 200, 200 drawn uniformly at random by a seed that the release fixes, and those that an earlier run "
+        "could not reconstruct; the board says how many of how many, and the bound for all of them",
         assessment="accountability",
     ),
 )

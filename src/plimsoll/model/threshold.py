@@ -125,6 +125,35 @@ class Condition(msgspec.Struct, frozen=True):
         """The readiness dimension, fixed by the catalogue."""
         return self.entry.dimension
 
+    def implies(self, other: Condition) -> bool:
+        """Whether every figure that meets this condition meets the other one, too: whether it is at least as strict.
+
+        >>> Condition.parse("evaluation.accuracy >= 96%").implies(Condition.parse("evaluation.accuracy >= 95%"))
+        True
+        >>> Condition.parse("organisation.accepted >= 90%").implies(Condition.parse("organisation.accepted = 100%"))
+        False
+        """
+        if self.metric != other.metric:
+            return False
+        mine, theirs, limit = self._at_the_end, other._at_the_end, other.limit.base
+        if mine is Op.EQ:
+            return theirs.holds(self.limit.base, limit)
+        if theirs is Op.EQ:
+            return False
+        if self.limit.base == limit:
+            return mine is theirs or mine in {Op.LT, Op.GT}
+        return self.limit.base > limit if mine.upwards else self.limit.base < limit
+
+    @property
+    def _at_the_end(self) -> Op:
+        """The operator; ``= 100%`` and ``= 0``, beyond which no figure lies, are ``>=`` and ``<=``."""
+        if self.op is not Op.EQ:
+            return self.op
+        metric, limit = self.entry, self.limit.base
+        if metric.better is Better.LOWER:
+            return Op.LE if limit <= 0 else Op.EQ
+        return Op.GE if metric.unit is UnitKind.RATIO and not metric.beyond_all and limit >= 1 else Op.EQ
+
     def __str__(self) -> str:
         return f"{self.metric} {self.op.value} {self.limit}"
 
@@ -136,7 +165,7 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     conditions: Annotated[tuple[Condition, ...], Says("measurable sentences, in each of the four dimensions")]
     consulted: Annotated[tuple[KnownContact, ...], Says("who was asked before it was set")] = ()
     cooling_off: Annotated[
-        Duration, Says("a loosened condition counts only after this; signed, and not enforced in this version")
+        Duration, Says("a loosened condition counts only this long after a witness holds the setter's signed change")
     ] = Quantity(7, "days")
     confidence: Annotated[Confidence, Says("one-sided, of every bound")] = Quantity(95, "%")
     max_age: Annotated[Duration, Says("evidence older than this is stale")] = Quantity(30, "days")
