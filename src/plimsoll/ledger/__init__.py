@@ -12,6 +12,7 @@ from plimsoll.ledger.reservation import Op, Release, Replace, Reservation, Reser
 from plimsoll.ledger.settings import LedgerSettings
 from plimsoll.ledger.verify import verify_ledger
 from plimsoll.ledger.view_check import check_view
+from plimsoll.ledger.vouchers import OtherLog, other_logs
 from plimsoll.ledger.witness import FileWitness, Witness
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Ledger",
     "LedgerSettings",
     "Op",
+    "OtherLog",
     "Projection",
     "ProofReport",
     "Release",
@@ -44,6 +46,7 @@ __all__ = [
     "check_proof",
     "check_view",
     "make_proof",
+    "other_logs",
     "parse_id",
     "verify_ledger",
 ]
