@@ -7,13 +7,15 @@ from collections.abc import Mapping
 import msgspec
 
 from plimsoll.assembly.assessing import lacking, price
+from plimsoll.assembly.integrity import VerifiedRecord
 from plimsoll.assembly.project import Project
-from plimsoll.assembly.runs import begun_anew, left_evidence, recorded_runs, resampled, unfinished, unseen
+from plimsoll.assembly.runs import left_evidence, recorded_runs, resampled, unfinished, unseen
 from plimsoll.assembly.signing import SIGNED
+from plimsoll.assembly.succession import begun_anew
 from plimsoll.attest import Trust, check_threshold
 from plimsoll.errors import VerificationFailed
 from plimsoll.gate import judge, make_board
-from plimsoll.ledger import FileWitness, Ledger
+from plimsoll.ledger import Ledger
 from plimsoll.model.board import Board
 from plimsoll.model.evidence import Dated, Proportion
 from plimsoll.model.manifest import Owners
@@ -30,13 +32,16 @@ class JudgedRelease(msgspec.Struct, frozen=True, kw_only=True):
     protocols: Mapping[str, tuple[str, ...]]  # assessment -> digests of how it measured
 
 
-def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int) -> JudgedRelease:
+def judge_release(
+    project: Project, ledger: Ledger, trust: Trust, *, record: VerifiedRecord, now_ns: int
+) -> JudgedRelease:
     """Judge the release that lies here now on the evidence of its ledger.
 
     Args:
         project: the system.
         ledger: where evidence and signatures are.
         trust: whose signatures count.
+        record: what the verification of that ledger gave, just before.
         now_ns: UTC nanoseconds since the epoch.
     """
     manifest, release = project.manifest, project.release.digest
@@ -54,12 +59,12 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
         time_ns=now_ns,
         signed=signature.entry,
         pinned=bool(signature.entry),  # `_signature` gives only what a pinned key has signed
-        simulated=signature.simulated or manifest.demonstration is not None,
+        simulated=_simulated(project, signature, record),
         unfinished=unfinished(runs, release),
         notes=(
             *signature.notes,
             *doubts,
-            *_begun_anew(project, ledger),
+            *begun_anew(ledger),
             *resampled(runs, release),
             *unseen(runs, release),
             *_in_one_hand(manifest.owners),
@@ -123,10 +128,12 @@ def _in_one_hand(owners: Owners) -> tuple[str, ...]:
     return ()
 
 
-def _begun_anew(project: Project, ledger: Ledger) -> tuple[str, ...]:
-    if not project.witness_path.exists():
-        return ()
-    return begun_anew(FileWitness(project.witness_path), ledger.reader.meta("origin"))
+def _simulated(project: Project, signature: _Signature, record: VerifiedRecord) -> tuple[str, ...]:
+    """What of this verdict, apart from the evidence, is simulated, in a sentence each."""
+    if project.manifest.demonstration is not None:  # which says it all
+        return ("the manifest lets a script play persons, with keys made on the spot",)
+    signed = ("the threshold is signed with a key made on the spot",) if signature.simulated else ()
+    return (*signed, *record.simulated)
 
 
 def _price(project: Project, used: list[Dated]) -> tuple[str, ...]:

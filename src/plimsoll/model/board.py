@@ -63,6 +63,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     demonstration: bool  # True: something it rests on is simulated
     rows: tuple[Row, ...]
     time_ns: int
+    simulated: tuple[str, ...] = ()  # what that is, one plain sentence each
     set_by: str = ""
     signed: str = ""  # ledger entry of the setter's signature
     unfinished: tuple[str, ...] = ()  # assessments that were started and never ended
