@@ -8,7 +8,7 @@ import pytest
 from assess.a_system import BUILDER, COO, HEAD, NIGHT, OPS, System, lines, row
 
 from plimsoll.assembly.checking import check, gate
-from plimsoll.assembly.demonstration import GATE, Cast
+from plimsoll.assembly.demonstration import GATE, LEDGER, Cast
 from plimsoll.assembly.signing import accept, sign_threshold
 from plimsoll.attest import Role, read_trust, trust_entry, verify_attestation
 from plimsoll.errors import VerificationFailed
@@ -38,13 +38,17 @@ def system(stage, tmp_path):
 
 
 def pinned(system, *, simulated):
-    """A trust file of the organisation that pins the cast's keys, as if they were those of people."""
+    """A trust file of the organisation that pins the cast's keys, as if they were those of people.
+
+    The ledger's is pinned in earnest: what is left of the demonstration is the cast's doing.
+    """
     cast = Cast(system.project())
     text = "plimsoll-trust: 1\nkeys:\n"
     for who in PERSONS:
         roles = {COO: [Role.OWNER, Role.SETTER], NIGHT: [Role.OPERATOR]}.get(who, [Role.OWNER])
         text += trust_entry(who, roles, cast.key(who).public, simulated=simulated)
     text += trust_entry(GATE, [Role.GATE], cast.key(GATE).public, simulated=simulated)
+    text += trust_entry("ledger", [Role.LEDGER], system.project().ledger_key.public)
     path = system.folder.parent / "trust.yaml"
     path.write_text(text)
     return path
@@ -54,6 +58,7 @@ def test_a_demonstration_is_ready_and_says_what_it_is(system):
     board = system.gate()
     assert board.outcome is Outcome.READY, [(r.condition, r.why) for r in board.rows]
     assert (board.demonstration, board.draft) == (True, False)
+    assert board.simulated == ("the manifest lets a script play persons, with keys made on the spot",)
     assert row(board, "organisation.accepted").provenance == Provenance.SIMULATED.value
     assert row(board, "evaluation.accuracy").provenance == "measured"
 
@@ -120,7 +125,7 @@ def test_its_trust_file_is_written_beside_the_record_and_marks_every_key(system)
     system.gate()
     text = (system.state / "trust.demonstration.yaml").read_text()
     keys = read_trust(text).keys
-    assert {k.who for k in keys} == {*PERSONS, GATE}
+    assert {k.who for k in keys} == {*PERSONS, GATE, LEDGER}
     assert all(k.simulated for k in keys)
 
 

@@ -14,16 +14,16 @@ import pytest
 from assess.a_system import BUILDER, COO, HEAD, NIGHT, OPS, System, cases, lines, row
 
 from plimsoll.assembly.checking import check, gate
+from plimsoll.assembly.integrity import verify_record
+from plimsoll.assembly.judging import judge_release
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.signing import SIGNED
 from plimsoll.assess.run import About, Run
 from plimsoll.attest import (
-    Role,
     generate,
     read_trust,
     save_private,
     sign_threshold,
-    trust_entry,
     verify_attestation,
 )
 from plimsoll.errors import TargetError, UsageError, VerificationFailed
@@ -36,19 +36,41 @@ DAY = 86_400 * 10**9
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory):
-    """A system for which all was done in earnest."""
-    system = System(tmp_path_factory.mktemp("ready") / "s")
-    board, trust = system.made_ready()
-    return system, board, trust
+def made(tmp_path_factory):
+    """A system for which all was done in earnest, but that nobody has signed the threshold; and trust.yaml."""
+    system = System(tmp_path_factory.mktemp("made") / "s")
+    trust = system.trust()
+    system.check("contracts", trust=trust)
+    system.replay_one()
+    system.accept()
+    system.check(trust=trust)
+    return system, trust
+
+
+@pytest.fixture(scope="module")
+def ready(made, tmp_path_factory):
+    """The same with the setter's signature."""
+    unsigned, trust = made
+    system = copy_of(unsigned, tmp_path_factory.mktemp("ready") / "state")
+    system.sign()
+    return system, system.gate(trust), trust
 
 
 @pytest.fixture
 def system(ready, tmp_path):
-    """The same, with a record of its own."""
-    made, _, _ = ready
-    mine = made.beside(tmp_path / "state")
-    mine.keys = made.keys
+    """The signed one, with a record of its own."""
+    return copy_of(ready[0], tmp_path / "state")
+
+
+@pytest.fixture
+def unsigned(made, tmp_path):
+    """The unsigned one, with a record of its own."""
+    return copy_of(made[0], tmp_path / "unsigned")
+
+
+def copy_of(system, state):
+    mine = system.beside(state)
+    mine.keys = system.keys
     return mine
 
 
@@ -78,11 +100,6 @@ def loosen(system):
 
 
 class TestTheSignature:
-    def forget(self, system):
-        """Take the signatures away, with all that is newer, by a record that begins before them."""
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            con.execute("DELETE FROM entries WHERE kind=?", (SIGNED,))
-
     def draft(self, system, trust):
         board = system.gate(trust)
         assert board.draft
@@ -90,44 +107,38 @@ class TestTheSignature:
         assert all("still counts" in text and "nobody has signed since" in text for text in loosened)
         return note
 
-    def test_without_one_it_is_a_draft(self, system, trust):
-        self.forget(system)
-        assert self.draft(system, trust) == f"the threshold is not signed: a DRAFT, until {COO} signs it"
+    def test_without_one_it_is_a_draft(self, unsigned, trust):
+        assert self.draft(unsigned, trust) == f"the threshold is not signed: a DRAFT, until {COO} signs it"
 
     def test_without_a_trust_file_nobodys_counts(self, system):
         assert "pins no key that may set a threshold" in self.draft(system, None)
 
-    def test_of_a_key_that_nobody_pinned(self, system, trust):
-        self.forget(system)
-        put_threshold(system, generate())
-        assert "signed by nobody who is pinned for it" in self.draft(system, trust)
+    def test_of_a_key_that_nobody_pinned(self, unsigned, trust):
+        put_threshold(unsigned, generate())
+        assert "signed by nobody who is pinned for it" in self.draft(unsigned, trust)
 
-    def test_of_another_person(self, system, trust):
-        self.forget(system)
-        put_threshold(system, system.key(HEAD))
-        assert "signed by nobody who is pinned for it" in self.draft(system, trust)
+    def test_of_another_person(self, unsigned, trust):
+        put_threshold(unsigned, unsigned.key(HEAD))
+        assert "signed by nobody who is pinned for it" in self.draft(unsigned, trust)
 
-    def test_of_another_setter_than_the_threshold_names(self, system):
-        self.forget(system)
-        text = system.trust().read_text().replace("roles: [owner]", "roles: [owner, setter]")
-        trust = Path(system.trust())
+    def test_of_another_setter_than_the_threshold_names(self, unsigned):
+        text = unsigned.trust().read_text().replace("roles: [owner]", "roles: [owner, setter]")
+        trust = Path(unsigned.trust())
         trust.write_text(text)
-        put_threshold(system, system.key(BUILDER))
+        put_threshold(unsigned, unsigned.key(BUILDER))
         try:
-            said = self.draft(system, trust)
+            said = self.draft(unsigned, trust)
         finally:
-            system.trust()
+            unsigned.trust()
         assert f"the threshold says it is set by {COO}, and is signed by {BUILDER}" in said
 
-    def test_of_another_system(self, system, trust):
-        self.forget(system)
-        put_threshold(system, system.key(COO), name="other")
-        assert "is that of 'other', not of 'parity'" in self.draft(system, trust)
+    def test_of_another_system(self, unsigned, trust):
+        put_threshold(unsigned, unsigned.key(COO), name="other")
+        assert "is that of 'other', not of 'parity'" in self.draft(unsigned, trust)
 
-    def test_in_the_future(self, system, trust):
-        self.forget(system)
-        put_threshold(system, system.key(COO), now_ns=time.time_ns() + DAY)
-        assert "still to come" in self.draft(system, trust)
+    def test_in_the_future(self, unsigned, trust):
+        put_threshold(unsigned, unsigned.key(COO), now_ns=time.time_ns() + DAY)
+        assert "still to come" in self.draft(unsigned, trust)
 
     def test_of_a_key_whose_time_is_over(self, system):
         trust = system.trust(coo="2020-01-01")
@@ -137,11 +148,10 @@ class TestTheSignature:
             system.trust()
 
     @pytest.mark.parametrize("raw", [b"", b"{}", b"\xff", b'{"payloadType": "x", "payload": "", "signatures": []}'])
-    def test_that_is_none(self, system, trust, raw):
-        self.forget(system)
-        with system.project().open_ledger() as ledger:
+    def test_that_is_none(self, unsigned, trust, raw):
+        with unsigned.project().open_ledger() as ledger:
             ledger.append(Draft(kind=SIGNED, system="parity", body=raw))
-        assert self.draft(system, trust).startswith("the threshold's signature does not count: ")
+        assert self.draft(unsigned, trust).startswith("the threshold's signature does not count: ")
 
     @pytest.mark.parametrize(
         "change",
@@ -169,11 +179,10 @@ class TestTheSignature:
         board = system.gate(trust)
         assert (board.signed, board.draft) == (good, False)
 
-    def test_when_none_holds_the_newest_is_explained(self, system, trust):
-        self.forget(system)
-        put_threshold(system, system.key(COO), name="other")
-        put_threshold(system, generate())
-        assert "signed by nobody" in self.draft(system, trust)
+    def test_when_none_holds_the_newest_is_explained(self, unsigned, trust):
+        put_threshold(unsigned, unsigned.key(COO), name="other")
+        put_threshold(unsigned, generate())
+        assert "signed by nobody" in self.draft(unsigned, trust)
 
     def test_of_several_processes_the_newest_in_time(self, system, trust):
         with system.project().open_ledger() as first:
@@ -197,14 +206,30 @@ class TestTheSignature:
         assert system.gate(trust).demonstration
 
 
+@contextlib.contextmanager
+def altered_after_the_look(system, trust, kind):
+    """A judge who has verified the record, and somebody who alters entries of a kind before it is judged."""
+    project, pinned = system.project(), read_trust(trust.read_text())
+    with project.open_ledger() as ledger:
+        record = verify_record(project, pinned, now_ns=time.time_ns())
+        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
+            con.execute("UPDATE entries SET body=x'ff' WHERE kind=?", (kind,))
+        yield lambda: judge_release(project, ledger, pinned, record=record, now_ns=time.time_ns()).board
+
+
 class TestTheEvidence:
     def test_carried_in_from_another_record_it_does_not_count(self, ready, tmp_path, trust):
-        """The same release, measured elsewhere: its entries are copied into an empty ledger, as they are."""
+        """The same release, measured elsewhere: its entries are copied into an empty ledger, as they are.
+
+        By somebody who holds the ledger's key, so that nothing but the missing runs tells.
+        """
         made, board, _ = ready
         with made.project().open_ledger() as ledger:
             copied = [(e.kind, ledger.body(e), e.refs) for e in ledger.entries(kinds=("evidence",))]
         empty = made.beside(tmp_path / "state")
-        shutil.rmtree(empty.state)
+        for file in empty.state.iterdir():
+            if file.name != "ledger.key":
+                file.unlink() if file.is_file() else shutil.rmtree(file)
         with empty.project().open_ledger() as ledger:
             for kind, body, refs in copied:
                 ledger.append(Draft(kind=kind, system="parity", body=body, refs=refs))
@@ -240,22 +265,22 @@ class TestTheEvidence:
         assert row(board, "evaluation.accuracy").standing is Standing.MET
         assert any("does not count" in note for note in board.notes)
 
-    def test_that_was_altered_does_not_count_and_is_named(self, system, trust):
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            con.execute("UPDATE entries SET body=x'ff' WHERE kind='evidence'")
-        board = system.gate(trust)
+    def test_that_is_altered_behind_the_verification_does_not_count_and_is_named(self, system, trust):
+        with altered_after_the_look(system, trust, "evidence") as judged:
+            board = judged()
         assert {r.standing for r in board.rows} == {Standing.NOT_MEASURED}
         assert any("does not count" in note for note in board.notes)
 
     @pytest.mark.parametrize("kind", ["assessment.started", "assessment.ended"])
-    def test_a_run_that_was_altered_is_said_plainly(self, system, trust, kind):
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            con.execute("UPDATE entries SET body=x'ff' WHERE kind=?", (kind,))
-        with pytest.raises(VerificationFailed, match="the entry is not what was written there") as caught:
-            system.gate(trust)
+    def test_a_run_that_is_altered_behind_the_verification_is_said_plainly(self, system, trust, kind):
+        with (
+            altered_after_the_look(system, trust, kind) as judged,
+            pytest.raises(VerificationFailed, match="the entry is not what was written there") as caught,
+        ):
+            judged()
         assert "plimsoll ledger verify" in caught.value.fix
 
-    def test_a_figure_that_was_mended_in_the_file_does_not_count(self, tmp_path):
+    def test_a_figure_that_was_mended_in_the_file_gives_no_verdict(self, tmp_path):
         """170 of 200 becomes 200 of 200 by one UPDATE; the stored hash is not that of the entry any more."""
         system = System(tmp_path / "s")
         system.write("golden.jsonl", cases(200, wrong=30))
@@ -265,9 +290,8 @@ class TestTheEvidence:
             better = [(body.replace(b'"hits":170', b'"hits":200'), key) for key, body in found]
             assert [body for body, _ in better] != [body for _, body in found]
             con.executemany("UPDATE entries SET body=? WHERE id=?", better)
-        board = system.gate()
-        assert row(board, "evaluation.accuracy").standing is Standing.NOT_MEASURED
-        assert any("does not count" in note for note in board.notes)
+        with pytest.raises(VerificationFailed, match="is not what was recorded"):
+            system.gate()
 
     def test_of_another_system_in_the_same_ledger_does_not_count(self, system, trust):
         system.change("system", to="another")
@@ -420,17 +444,50 @@ def test_an_attestation_needs_the_gates_key(system, trust, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["decision", "evidence", "quarantine.replayed"])
-def test_nothing_is_attested_on_a_record_that_was_altered(system, trust, tmp_path, kind):
-    """Any entry at all, also one that no condition rests on."""
+def test_no_verdict_is_given_on_a_record_that_was_altered(system, trust, tmp_path, kind):
+    """Any entry at all, also one that no condition rests on; and nothing more is written to such a record."""
     save_private(generate(), tmp_path / "gate.key")
     more = {"trust_file": trust, "attest": tmp_path / "a.json", "key_file": tmp_path / "gate.key"}
     gate(system.project(), **more)
     (tmp_path / "a.json").unlink()
     with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-        con.execute("UPDATE entries SET time_ns=time_ns+1 WHERE id=(SELECT max(id) FROM entries WHERE kind=?)", (kind,))
-    with pytest.raises(VerificationFailed, match="the record under this verdict was altered"):
-        gate(system.project(), **more)
+        found = con.execute("SELECT max(id) FROM entries WHERE kind=?", (kind,)).fetchone()[0]
+        con.execute("UPDATE entries SET time_ns=time_ns+1 WHERE id=?", (found,))
+        (stream,) = con.execute("SELECT id FROM streams WHERE number=?", (found >> 40,)).fetchone()
+    before = system.ledger.read_bytes()
+    for give in (
+        lambda: gate(system.project(), **more),
+        lambda: system.gate(trust),
+        lambda: system.check("evaluation", trust=trust),
+    ):
+        with pytest.raises(VerificationFailed, match="the record under this verdict does not hold") as caught:
+            give()
+        assert f"{stream}-{found & (1 << 40) - 1}:" in caught.value.message
+        assert caught.value.code == "verification.record"
+        assert "restore a copy that verifies" in caught.value.fix
     assert not (tmp_path / "a.json").exists()
+    assert system.ledger.read_bytes() == before
+
+
+def test_what_is_altered_while_it_is_measured_is_noticed_before_it_is_judged(tmp_path):
+    """The target itself rewrites an entry that was whole when the check began."""
+    target = """
+    import contextlib, sqlite3
+    from pathlib import Path
+    LEDGER = Path(__file__).parent / ".plimsoll" / "ledger.db"
+    def predict(record):
+        if record["number"] == 50 and (Path(__file__).parent / "armed").exists():
+            with contextlib.closing(sqlite3.connect(LEDGER)) as con, con:
+                con.execute("UPDATE entries SET time_ns=time_ns-1 WHERE kind='evidence'")
+        return {"parity": "odd" if record["number"] % 2 else "even"}
+    """
+    system = System(tmp_path / "s", target)
+    system.check("evaluation")
+    system.write("armed", b"")
+    with pytest.raises(VerificationFailed, match="the record under this verdict does not hold"):
+        system.check("evaluation")
+    with system.project().open_ledger(read_only=True) as ledger:
+        assert len(list(ledger.entries(kinds=("verdict",)))) == 1
 
 
 def test_a_verdict_is_written_down_with_a_checkpoint(system, trust):
@@ -493,41 +550,3 @@ class TestWhatTheFiguresDoNotSpeakOf:
         assert len(said) == 1
         assert said[0].startswith(f"{sample} is another than that of the release before, sha256:")
         assert before.release[:19] not in said[0]
-
-    def test_a_record_that_was_begun_anew(self, tmp_path):
-        """Somebody deletes the ledger and starts over; what was published of the old one is still there."""
-        system = System(tmp_path / "s")
-        assert not system.check("evaluation").notes[1:]
-        for file in system.ledger.parent.glob("ledger.db*"):
-            file.unlink()
-        for _ in range(2):
-            assert any("the witness has seen another record here" in note for note in system.check("evaluation").notes)
-        save_private(generate(), tmp_path / "gate.key")
-        board = gate(system.project(), attest=tmp_path / "a.json", key_file=tmp_path / "gate.key").board
-        assert any("the witness has seen another record here" in note for note in board.notes), (
-            "it goes where the board goes"
-        )
-
-    def test_a_record_under_another_key_than_the_organisation_pins_is_not_attested(self, system, trust, tmp_path):
-        """Whoever starts over in a folder of their own has a ledger key of their own, too."""
-        save_private(generate(), tmp_path / "gate.key")
-        more = {"attest": tmp_path / "a.json", "key_file": tmp_path / "gate.key"}
-        mine, other = system.project().ledger_key.public, generate().public
-        for key, passes in ((mine, True), (other, False)):
-            pinned = tmp_path / "trust.yaml"
-            pinned.write_text(trust.read_text() + trust_entry("ledger", [Role.LEDGER], key))
-            if passes:
-                gate(system.project(), trust_file=pinned, **more)
-            else:
-                with pytest.raises(VerificationFailed, match="the record under this verdict was altered"):
-                    gate(system.project(), trust_file=pinned, **more)
-
-    def test_runs_of_another_version_are_no_accident(self, tmp_path):
-        system = System(tmp_path / "s")
-        project = system.project()
-        about = About(system="parity", release=project.release.digest, threshold="t", people="p")
-        with project.open_ledger() as ledger:
-            for assessment in ("evaluation", "contracts"):
-                with Run(ledger, about, assessment=assessment, protocol={}):
-                    pass
-        assert system.gate().outcome is Outcome.CANNOT_SAY

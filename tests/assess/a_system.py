@@ -160,8 +160,14 @@ class System:
         return self.keys.setdefault(who, generate())
 
     def trust(self, *, simulated: Iterable[str] = (), without: Iterable[str] = (), **until: str) -> Path:
-        """trust.yaml, beside the project's folder, that pins everybody for what the manifest says of them."""
+        """trust.yaml, beside the project's folder, that pins everybody for what the manifest says of them.
+
+        The ledger's key, too: it is somebody by the name of "ledger" here.
+        """
         text = "plimsoll-trust: 1\nkeys:\n"
+        if "ledger" not in without:
+            key = self.project().ledger_key.public
+            text += trust_entry("ledger", [Role.LEDGER], key, simulated="ledger" in simulated)
         for who in (HEAD, BUILDER, OPS, COO, NIGHT):
             if who in without:
                 continue

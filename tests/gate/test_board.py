@@ -78,11 +78,14 @@ def test_a_threshold_is_a_draft_until_a_pinned_key_has_signed_it(bench, signed, 
 
 def test_anything_simulated_makes_it_a_demonstration(bench):
     assert not board(bench, good(bench)).demonstration
-    assert board(bench, good(bench), simulated=True).demonstration
+    said = "the key was made on the spot"
+    assert board(bench, good(bench), simulated=[said]).demonstration
+    assert board(bench, good(bench), simulated=[said]).simulated == (said,)
     evidence = [*good(bench)[:2], bench.evidence(
         "organisation.accepted", bench.perfect("organisation.accepted"), provenance=Provenance.SIMULATED
     )]  # fmt: skip
     assert board(bench, evidence).demonstration
+    assert board(bench, evidence).simulated == ("evidence that it rests on is simulated",)
     assert board(bench, evidence).outcome is Outcome.READY
 
 

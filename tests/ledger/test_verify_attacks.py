@@ -8,23 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ledger.forgery import ROOT, SHIFT, A, fit_head, fit_leaves, fit_nodes, fit_root, fit_tiles, key_of, sign_again
 
 from plimsoll.ledger import Draft, Header, Ledger
 from plimsoll.ledger.checkpoint import note_text, sign_note
-from plimsoll.ledger.entry import frame
 from plimsoll.ledger.findings import Finding, Sure, VerifyReport
-from plimsoll.ledger.merkle import Frontier, leaf_hash, node_hash, tile_nodes
 from plimsoll.ledger.verify import verify_ledger
 from plimsoll.ledger.witness import BadLine, FileWitness, WitnessedNote
 
-SHIFT = 40
-ROOT = 1
-A = 2  # number of the stream that is attacked: two full tiles and an open one
 SIZE = 700
 
 
@@ -98,10 +93,6 @@ class Record:
         return f"{self.stream()}-{seq}"
 
 
-def key_of(seq: int, number: int = A) -> int:
-    return number << SHIFT | seq
-
-
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two streams, four checkpoints, the first stream open as after a crash, everything but its last 40 witnessed."""
@@ -135,89 +126,6 @@ def record(template: Path, tmp_path: Path) -> Record:
 def only(report: VerifyReport) -> Finding:
     assert len(report.findings) == 1, "\n".join(map(str, report.findings))
     return report.findings[0]
-
-
-# ── what an attacker with more patience does: make the hashes fit again ──
-
-
-def leaves_of(con: sqlite3.Connection, number: int) -> list[bytes]:
-    (stream,) = con.execute("SELECT id FROM streams WHERE number=?", (number,)).fetchone()
-    rows = con.execute(
-        "SELECT id & ?,time_ns,kind,system,subject,refs,type,tier,called,disposition,sealed,body FROM entries"
-        " WHERE id>=? AND id<? ORDER BY id",
-        ((1 << SHIFT) - 1, number << SHIFT, (number + 1) << SHIFT),
-    ).fetchall()
-    assert [row[0] for row in rows] == list(range(len(rows)))
-    return [leaf_hash(frame(stream, *row)) for row in rows]
-
-
-def fit_leaves(con: sqlite3.Connection, number: int = A) -> None:
-    leaves = leaves_of(con, number)
-    con.executemany(
-        "UPDATE entries SET leaf=? WHERE id=?", [(leaf, key_of(at, number)) for at, leaf in enumerate(leaves)]
-    )
-
-
-def fit_tiles(con: sqlite3.Connection, number: int = A) -> None:
-    fit_leaves(con, number)
-    leaves = leaves_of(con, number)
-    con.execute("DELETE FROM tiles WHERE id>=? AND id<?", (number << SHIFT, (number + 1) << SHIFT))
-    for at in range(len(leaves) // 256):
-        interior, _ = tile_nodes(leaves[at * 256 : at * 256 + 256])
-        con.execute("INSERT INTO tiles VALUES (?,?)", (key_of(at, number), interior))
-
-
-def fit_nodes(con: sqlite3.Connection, number: int = A) -> None:
-    fit_tiles(con, number)
-    leaves = leaves_of(con, number)
-    con.execute("DELETE FROM nodes WHERE id>=? AND id<?", (number << SHIFT, (number + 1) << SHIFT))
-    level = [tile_nodes(leaves[at : at + 256])[1] for at in range(0, len(leaves) - 255, 256)]
-    depth = 0
-    while level:
-        for at, digest in enumerate(level):
-            con.execute("INSERT INTO nodes VALUES (?,?)", (number << SHIFT | depth << 34 | at, digest))
-        level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-        depth += 1
-
-
-def fit_head(con: sqlite3.Connection, number: int = A) -> None:
-    fit_nodes(con, number)
-    frontier = Frontier()
-    frontier.extend(leaves_of(con, number))
-    con.execute("UPDATE heads SET size=?,frontier=? WHERE stream=?", (frontier.size, b"".join(frontier.stack), number))
-    con.execute(
-        "UPDATE streams SET size=?,root=? WHERE number=? AND size IS NOT NULL",
-        (frontier.size, frontier.root(), number),
-    )
-
-
-def fit_root(con: sqlite3.Connection) -> list[tuple[int, bytes]]:
-    """Make the root stream say what is there now; its roots at the sizes of its checkpoints."""
-    numbers = dict(con.execute("SELECT id,number FROM streams").fetchall())
-    for seq, kind, body in con.execute(
-        "SELECT id & ?,kind,body FROM entries WHERE id<? ORDER BY id", ((1 << SHIFT) - 1, 2 << SHIFT)
-    ).fetchall():
-        said = msgspec.json.decode(body)
-        for head in said.get("heads", []) if kind == "checkpoint" else []:
-            leaves = leaves_of(con, numbers[head["stream"]])
-            frontier = Frontier()
-            frontier.extend(leaves[: head["size"]])
-            head["size"], head["root"] = frontier.size, frontier.root().hex()
-        con.execute("UPDATE entries SET body=? WHERE id=?", (msgspec.json.encode(said), key_of(seq, ROOT)))
-    fit_head(con, ROOT)
-    sizes = [size for (size,) in con.execute("SELECT size FROM notes ORDER BY size")]
-    leaves, frontier, roots = leaves_of(con, ROOT), Frontier(), []
-    for size in sizes:
-        frontier.extend(leaves[frontier.size : size])
-        roots.append((size, frontier.root()))
-    return roots
-
-
-def sign_again(con: sqlite3.Connection, key: Key) -> None:
-    """Sign what the root stream says now."""
-    (origin,) = con.execute("SELECT value FROM meta WHERE key='origin'").fetchone()
-    for size, root in fit_root(con):
-        con.execute("UPDATE notes SET note=? WHERE size=?", (sign_note(note_text(origin, size, root), key), size))
 
 
 # ── nothing was done ──
@@ -767,6 +675,37 @@ def test_a_witness_that_knows_only_another_log_is_named(record: Record, tmp_path
     report = verify_ledger(record.path, trusted_keys=[OURS.public], witness=other)
     assert only(report).code == "witness-unknown"
     assert only(report).sure is Sure.WITNESS
+
+
+NEWER = "plimsoll.local/018bcfe56800700080000000000000ff"  # begun at 1,700,000,000 s
+
+
+@pytest.mark.parametrize("key", [OURS, THIEF], ids=["same key", "another key"])
+def test_a_witness_that_knows_another_log_beside_this_one_names_both(record: Record, key: Key) -> None:
+    """The ledger was begun anew, or put back after it was: whoever signed those notes."""
+    before = record.verify(witness=True)
+    lines = len(record.witness.path.read_text().splitlines())
+    for size in (3, 9, 4):
+        record.witness.publish(sign_note(note_text(NEWER, size, bytes(32)), key))
+    report = record.verify(witness=True)
+    finding = only(report)
+    assert (finding.code, finding.sure, finding.where) == ("witness-another", Sure.WITNESS, "file")
+    assert (
+        f"'{NEWER}' (begun 2023-11-14 22:13:20 UTC, lines {lines + 1} to {lines + 13}, at least 9 root" in finding.what
+    )
+    assert f"and of this one, '{before.origin}' (begun 2023-11-14 22:13:20 UTC, from line 1 on)" in finding.what
+    assert report.witnessed == before.witnessed
+    assert record.verify().ok, "who does not ask the witness cannot know"
+
+
+def test_many_other_logs_are_counted_and_not_all_listed(record: Record) -> None:
+    for n in range(7):
+        record.witness.publish(sign_note(note_text(f"example.org/{n}", 1, bytes(32)), OURS))
+    finding = only(record.verify(witness=True))
+    assert "'example.org/0' (line " in finding.what
+    assert "'example.org/2' (line " in finding.what
+    assert "'example.org/3'" not in finding.what
+    assert "and 4 more" in finding.what
 
 
 def test_an_empty_witness_is_no_witness(record: Record, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_record_is_found_shown_mended_replayed_and_the_operator_accepts(tiny):
     assert accepted.code == 0, accepted
     assert "as operator" in accepted.stdout
     entry = tiny.run("keys", "show", "night.key", "--for", OPERATOR, "--role", "operator").stdout
-    tiny.write("trust.yaml", "plimsoll-trust: 1\nkeys:\n" + entry)
+    tiny.write("trust.yaml", "plimsoll-trust: 1\nkeys:\n" + entry + tiny.run("keys", "ledger").stdout)
     ran = tiny.run("check", "--only", "organisation", "--trust", "trust.yaml", "--json")
     (row,) = (r for r in ran.data["board"]["rows"] if r["metric"] == "organisation.accepted")
     assert row["counts"] == "census of 5"

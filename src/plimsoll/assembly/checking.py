@@ -1,4 +1,9 @@
-"""The main job: measure what the threshold needs, judge it, and write the verdict down."""
+"""The main job: measure what the threshold needs, judge it, and write the verdict down.
+
+No verdict is given on a record that does not hold. `gate` verifies all of it before it judges. `check` does so before
+it measures, so that nobody waits for a verdict that cannot be given, and once more before it judges. The second time it
+looks at everything, too: whoever can write the file could have altered what is old while it was measured.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +15,14 @@ import msgspec
 
 from plimsoll.assembly.assessing import Progress, Silent, Workbench, assess, needed
 from plimsoll.assembly.demonstration import GATE, Cast
-from plimsoll.assembly.judging import asked_now, judge_release
+from plimsoll.assembly.integrity import verify_before, verify_record
+from plimsoll.assembly.judging import JudgedRelease, asked_now, judge_release
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.reporting import installed_version, write_report
 from plimsoll.assembly.trusting import trust_of
-from plimsoll.attest import PrivateKey, Role, Trust, make_attestation, read_private
-from plimsoll.errors import InputError, UsageError, VerificationFailed
-from plimsoll.ledger import Draft, FileWitness, Ledger, verify_ledger
+from plimsoll.attest import PrivateKey, make_attestation, read_private
+from plimsoll.errors import InputError, UsageError
+from plimsoll.ledger import Draft, Ledger
 from plimsoll.model.board import Board
 from plimsoll.model.canonical import canonical
 from plimsoll.rollout import OpenedFiles
@@ -40,6 +46,7 @@ def check(
     clock_ns: Callable[[], int] = time.time_ns,
     url: str | None = None,
     ca: Path | None = None,
+    witness: Path | None = None,
 ) -> Checked:
     """Run what the threshold needs (or some of it), then judge.
 
@@ -53,13 +60,16 @@ def check(
         clock_ns: UTC nanoseconds since the epoch.
         url: stability: drive this HTTP address in place of the guard in process.
         ca: a PEM file with the authorities that are trusted there; None: the system's own.
+        witness: checkpoints kept outside the store; None: the file in the state folder.
 
     Raises:
+        VerificationFailed: the record was altered, cut, set back or replaced, or another key signs it than is pinned.
         PlimsollError: see its branches.
     """
     cast = Cast(project) if project.manifest.demonstration is not None else None
     trust = trust_of(trust_file, cast)
     _load(project)
+    verify_before(project, trust, now_ns=clock_ns(), witness=witness, progress=progress)
     with project.open_ledger() as ledger:
         project.record_release(ledger)
         if cast is not None:
@@ -78,7 +88,10 @@ def check(
             ca=ca,
         )
         assess(bench, only or needed(asked))
-        return _judge(project, ledger, trust, cast, report, clock_ns(), write=write)
+        ledger.checkpoint()  # so that a signature speaks for what was measured just now, too
+        record = verify_record(project, trust, now_ns=clock_ns(), witness=witness, progress=progress)
+        judged = judge_release(project, ledger, trust, record=record, now_ns=clock_ns())
+        return _write_down(project, ledger, judged, cast, report, write=write)
 
 
 def _load(project: Project) -> None:
@@ -103,22 +116,35 @@ def gate(
     key_file: Path | None = None,
     report: str | Path | None = None,
     clock_ns: Callable[[], int] = time.time_ns,
+    witness: Path | None = None,
+    progress: Progress | None = None,
 ) -> Checked:
     """Judge the evidence there is; with ``attest``, write the signed verdict there.
 
+    Args:
+        project: the system.
+        trust_file: trust.yaml; None: as for `check`.
+        attest: where the attestation goes; None: there is none.
+        key_file: the gate's private key, for ``attest``.
+        report: where the HTML report goes; None: there is none.
+        clock_ns: UTC nanoseconds since the epoch.
+        witness: checkpoints kept outside the store; None: the file in the state folder.
+        progress: how to tell how far the verification of the record is.
+
     Raises:
         UsageError: ``attest`` without a key, in a system that is no demonstration.
-        VerificationFailed: ``attest`` on a record that was altered.
+        VerificationFailed: the record was altered, cut, set back or replaced, or another key signs it than is pinned.
         PlimsollError: see its branches.
     """
     cast = Cast(project) if project.manifest.demonstration is not None else None
     key = _gate_key(attest, key_file, cast)
     trust = trust_of(trust_file, cast)
+    found = verify_before(project, trust, now_ns=clock_ns(), witness=witness, progress=progress)
     with project.open_ledger() as ledger:
-        checked = _judge(project, ledger, trust, cast, report, clock_ns(), write=report is not None)
+        record = found or verify_record(project, trust, now_ns=clock_ns(), witness=witness)  # it was made just now
+        judged = judge_release(project, ledger, trust, record=record, now_ns=clock_ns())
+        checked = _write_down(project, ledger, judged, cast, report, write=report is not None)
         if attest is not None and key is not None:
-            _verify(project, trust, checked.board.time_ns)
-            judged = judge_release(project, ledger, trust, now_ns=checked.board.time_ns)
             raw = make_attestation(
                 judged.board,
                 threshold=project.manifest.threshold,
@@ -132,36 +158,16 @@ def gate(
     return checked
 
 
-def _verify(project: Project, trust: Trust, now_ns: int) -> None:
-    """What is signed must rest on a record that nobody has altered, signed by the ledger key that is pinned, if any.
-
-    Raises:
-        VerificationFailed: somebody has altered it; with what was found first.
-    """
-    witness = FileWitness(project.witness_path) if project.witness_path.exists() else None
-    pinned = tuple(k.key.raw for k in trust.keys_for(Role.LEDGER, at_ns=now_ns))
-    keys = pinned or (project.ledger_key.public.raw,)
-    report = verify_ledger(project.ledger_path, trusted_keys=keys, witness=witness)
-    if report.findings:
-        raise VerificationFailed(
-            f"the record under this verdict was altered: {report.findings[0]}"
-            + (f" (and {len(report.findings) - 1} more)" if len(report.findings) > 1 else ""),
-            fix="nothing is attested on it; `plimsoll ledger verify` says all",
-        )
-
-
-def _judge(
+def _write_down(
     project: Project,
     ledger: Ledger,
-    trust: Trust,
+    judged: JudgedRelease,
     cast: Cast | None,
     report: str | Path | None,
-    now_ns: int,
     *,
     write: bool,
 ) -> Checked:
-    """Judge, record the verdict, take a checkpoint, write the report."""
-    judged = judge_release(project, ledger, trust, now_ns=now_ns)
+    """Record the verdict, take a checkpoint, write the report."""
     ledger.append(Draft(kind="verdict", system=project.manifest.system, body=canonical(judged.board)))
     ledger.checkpoint()
     path = write_report(project, ledger, judged, report) if write else None

@@ -16,6 +16,7 @@ from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Disposition
 
 GATE = "demonstration gate"
+LEDGER = "demonstration ledger"
 
 
 class Cast:
@@ -37,6 +38,7 @@ class Cast:
         self._resent = (
             () if resent is None else tuple(read_file(project.folder / resent, "records sent again").splitlines())
         )
+        self._project = project
         self._roles = {who.contact: who.roles for who in named_people(project.manifest)}
 
     def key(self, who: str) -> PrivateKey:
@@ -53,7 +55,8 @@ class Cast:
             for person in self._persons
         ]
         gate = TrustedKey(who=GATE, roles=(Role.GATE,), key=self.key(GATE).public, simulated=True)
-        return Trust(keys=(*keys, gate), file="the demonstration's keys")
+        ledger = TrustedKey(who=LEDGER, roles=(Role.LEDGER,), key=self._project.ledger_key.public, simulated=True)
+        return Trust(keys=(*keys, gate, ledger), file="the demonstration's keys")
 
     def write_trust(self, path: Path) -> None:
         """Write the trust file that verifies this demonstration."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from plimsoll.assembly.assessing import lacking
+from plimsoll.assembly.integrity import VerifiedRecord
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.reviewers import overload, price
 from plimsoll.assembly.runs import (
-    begun_anew,
     falls_behind,
     left_evidence,
     recorded_runs,
@@ -21,10 +21,11 @@ from plimsoll.assembly.runs import (
 from plimsoll.assembly.signed_lines import line_in_force
 from plimsoll.assembly.signing import SIGNED
 from plimsoll.assembly.standing import Standing, look_again
+from plimsoll.assembly.succession import begun_anew
 from plimsoll.attest import Trust, check_threshold
 from plimsoll.errors import VerificationFailed
 from plimsoll.gate import judge_in_force, make_board, say_loosened
-from plimsoll.ledger import FileWitness, Ledger
+from plimsoll.ledger import Ledger
 from plimsoll.model.board import Board, Row
 from plimsoll.model.evidence import Dated, Proportion
 from plimsoll.model.manifest import Owners
@@ -44,13 +45,16 @@ class JudgedRelease(msgspec.Struct, frozen=True, kw_only=True):
     standing: Standing  # who has accepted, and what the map lacks, as it is now
 
 
-def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int) -> JudgedRelease:
+def judge_release(
+    project: Project, ledger: Ledger, trust: Trust, *, record: VerifiedRecord, now_ns: int
+) -> JudgedRelease:
     """Judge the release that lies here now on the evidence of its ledger.
 
     Args:
         project: the system.
         ledger: where evidence and signatures are.
         trust: whose signatures count.
+        record: what the verification of that ledger gave, just before.
         now_ns: UTC nanoseconds since the epoch.
     """
     manifest, release = project.manifest, project.release.digest
@@ -74,14 +78,14 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
         time_ns=now_ns,
         signed=signature.entry,
         pinned=bool(signature.entry),  # `_signature` gives only what a pinned key has signed
-        simulated=simulated,
         in_force=line.threshold,
+        simulated=_simulated(project, signature, record),
         unfinished=unfinished(runs, release),
         notes=(
             *signature.notes,
             *(say_loosened(each, str(line.threshold.cooling_off)) for each in line.loosened),
             *doubts,
-            *_begun_anew(project, ledger),
+            *begun_anew(ledger),
             *resampled(runs, release),
             *unseen(runs, release),
             *_short_windows(rows),
@@ -168,10 +172,12 @@ def _in_one_hand(owners: Owners) -> tuple[str, ...]:
     return ()
 
 
-def _begun_anew(project: Project, ledger: Ledger) -> tuple[str, ...]:
-    if not project.witness_path.exists():
-        return ()
-    return begun_anew(FileWitness(project.witness_path), ledger.reader.meta("origin"))
+def _simulated(project: Project, signature: _Signature, record: VerifiedRecord) -> tuple[str, ...]:
+    """What of this verdict, apart from the evidence, is simulated, in a sentence each."""
+    if project.manifest.demonstration is not None:  # which says it all
+        return ("the manifest lets a script play persons, with keys made on the spot",)
+    signed = ("the threshold is signed with a key made on the spot",) if signature.simulated else ()
+    return (*signed, *record.simulated)
 
 
 def _price(project: Project, used: list[Dated]) -> tuple[str, ...]:

@@ -222,10 +222,15 @@ class Project:
         """Where checkpoints are published when the operator names no better place."""
         return self.state / "witness.txt"
 
+    @property
+    def ledger_key_path(self) -> Path:
+        """Where the key that signs checkpoints lies."""
+        return self.state / "ledger.key"
+
     @cached_property
     def ledger_key(self) -> PrivateKey:
         """The key that signs checkpoints; made on the spot when there is none, and then pinned by nobody."""
-        return own_key(self.state / "ledger.key")
+        return own_key(self.ledger_key_path)
 
     def load_target(self) -> Target:
         """What answers, ready to be asked; whoever loads it closes it.

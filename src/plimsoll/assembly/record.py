@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from plimsoll.assembly.integrity import pinned_keys
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.steering import known_contact
-from plimsoll.attest import Role, Trust
+from plimsoll.attest import Trust
 from plimsoll.errors import InputError
 from plimsoll.ledger import Entry, Erased, Ledger, make_proof
 
@@ -151,11 +152,10 @@ def ledger_keys(project: Project | None, trust: Trust | None, now_ns: int) -> tu
     A key that lies beside the ledger proves little: whoever can rewrite the one can read the other. So it is named as
     what it is.
     """
-    pinned = () if trust is None else trust.keys_for(Role.LEDGER, at_ns=now_ns)
-    raw = tuple(k.key.raw for k in pinned if k.key.line.startswith("ed25519:"))
+    raw = tuple(k.key.raw for k in pinned_keys(trust, now_ns))
     if trust is not None and raw:
         return raw, f"pinned in {trust.file}"
-    if project is not None and (project.state / "ledger.key").exists():
+    if project is not None and project.ledger_key_path.exists():
         return (project.ledger_key.public.raw,), "the key that lies beside the ledger, pinned by nobody"
     return None, "no key is pinned"
 

@@ -10,8 +10,7 @@ import msgspec
 from plimsoll.assess.evaluation import BY_TYPE
 from plimsoll.assess.run import body_of
 from plimsoll.errors import VerificationFailed
-from plimsoll.ledger import Ledger, Witness
-from plimsoll.ledger.witness import WitnessedNote
+from plimsoll.ledger import Ledger
 from plimsoll.model.details import ContractsDetail, EvaluationDetail, StabilityDetail
 from plimsoll.model.evidence import Dated, Ended, Evidence, Started
 from plimsoll.model.metrics import METRICS
@@ -138,15 +137,3 @@ def resampled(runs: Sequence[Recorded], release: str) -> tuple[str, ...]:
         if mine and before and before[-1].protocol != mine[-1]:
             said.append(f"{sample} is another than that of the release before, {before[-1].release[:19]}…")
     return tuple(said)
-
-
-def begun_anew(witness: Witness, origin: str | None) -> tuple[str, ...]:
-    """Whether the witness has seen another record here: what stood in that one is not judged.
-
-    Args:
-        witness: where this record's checkpoints are published.
-        origin: the record's name in them; None: it has published none yet.
-    """
-    others = {note.checkpoint.origin for note in witness.read() if isinstance(note, WitnessedNote)} - {origin}
-    said = "the witness has seen another record here: this one was begun anew, and what stood before is not in it"
-    return (said,) if others else ()

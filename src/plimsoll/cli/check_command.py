@@ -1,7 +1,9 @@
 """Measure what the threshold asks for, then judge: is this release ready to go live?
 
-Exit code 0: ready. 3: not ready. 4: cannot say yet. A DRAFT (nobody whose key is pinned has signed the threshold) is
-never ready.
+The whole record is verified before anything is measured, and again before it is judged.
+
+Exit code 0: ready. 3: not ready. 4: cannot say yet. 5: the record does not hold. A DRAFT (nobody whose key is pinned
+has signed the threshold) is never ready.
 
 Examples:
   plimsoll check
@@ -17,7 +19,7 @@ from plimsoll.assembly.checking import check
 from plimsoll.cli.board_out import show_verdict
 from plimsoll.cli.out import Out
 from plimsoll.cli.progress import progress_for
-from plimsoll.cli.project_options import add_project, here, open_project
+from plimsoll.cli.project_options import add_project, add_witness, here, open_project
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=ORDER,
         help=f"run this assessment alone; may be repeated: {', '.join(ORDER)}",
     )
+    add_witness(parser)
     parser.add_argument(
         "--report", metavar="FILE", type=here, help="where the HTML report goes; default: the state folder"
     )
@@ -46,5 +49,6 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
             only=tuple(arguments.only),
             report=arguments.report,
             progress=progress,
+            witness=arguments.witness,
         )
     return show_verdict(out, checked.board, checked.report)

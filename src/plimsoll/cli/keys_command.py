@@ -5,16 +5,21 @@ A person's key never leaves that person. What the organisation needs is its publ
 Examples:
   plimsoll keys new coo.key
   plimsoll keys show coo.key --for coo@example.org --role setter --role owner >> trust.yaml
+  plimsoll keys ledger >> trust.yaml
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
+from plimsoll.assembly.pinning import LedgerKey, ledger_key
 from plimsoll.attest import PrivateKey, Role, generate, read_private, save_private, trust_entry
+from plimsoll.cli.files import read_trust_file
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
+from plimsoll.cli.project_options import add_project, open_project
 from plimsoll.errors import UsageError
 
 
@@ -43,10 +48,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=tuple(role.value for role in Role),
         help="what it may sign, with --for; may be repeated",
     )
+    ledger = add_action(
+        actions,
+        "ledger",
+        "the entry for trust.yaml of the key that signs this system's ledger\n\nIt is made if there is neither key nor"
+        " ledger yet. Until it is pinned, every verdict on the ledger is a DEMONSTRATION.",
+        "plimsoll keys ledger >> trust.yaml",
+    )
+    add_project(ledger)
 
 
 def run(arguments: argparse.Namespace, out: Out) -> int:
     """Make or show."""
+    if arguments.action == "ledger":
+        return _ledger(arguments, out)
     if arguments.action == "new":
         key = generate(arguments.kind)
         save_private(key, arguments.file)
@@ -66,6 +81,25 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
         entry = trust_entry(arguments.who, tuple(Role(role) for role in arguments.role), key.public)
         out.show(entry.rstrip("\n"))
     return 0
+
+
+def _ledger(arguments: argparse.Namespace, out: Out) -> int:
+    found = ledger_key(open_project(arguments), read_trust_file(arguments.trust), now_ns=time.time_ns())
+    out.give(found)
+    if not found.pinned_in:  # so that `>> trust.yaml` may be said twice
+        out.show(found.entry.rstrip("\n"))
+    out.say(_said(found))
+    return 0
+
+
+def _said(found: LedgerKey) -> str:
+    made = f"{found.file} was made just now. " if found.made else ""
+    if found.pinned_in:
+        return f"{made}It is pinned in {found.pinned_in} already: nothing is to do."
+    return (
+        f"{made}Paste these lines under 'keys:' of trust.yaml, which the organisation keeps where the builders of the"
+        " system cannot write. A new file begins with 'plimsoll-trust: 1' and 'keys:'."
+    )
 
 
 def _give(file: Path, key: PrivateKey, out: Out) -> None:

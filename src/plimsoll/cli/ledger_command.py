@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from plimsoll.assembly.integrity import expect_none_before, what_to_do
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.record import (
     default_witness,
@@ -22,6 +23,7 @@ from plimsoll.assembly.record import (
     prove_entry,
     show_entry,
 )
+from plimsoll.assembly.succession import begin_anew
 from plimsoll.cli.files import read_bytes, read_trust_file, write_bytes
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
@@ -67,7 +69,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     erase.add_argument("subject", help="the name under which decisions were recorded")
     erase.add_argument("--by", metavar="CONTACT", required=True, help="your contact in the manifest")
     erase.add_argument("--reason", required=True, help="why; it must not name the subject")
-    for action in (verify, show, prove, check, erase):
+    begin = add_action(
+        actions,
+        "begin",
+        "say that this ledger was begun in place of another\n\nThe witness has seen that one, and no verdict is given"
+        " until somebody says why it is gone. It is written into the new ledger and shown on every board; the old notes"
+        " are kept, and a new witness file begins.",
+        'plimsoll ledger begin --by head@example.org --reason "the disk was lost, no copy is left"',
+    )
+    begin.add_argument("--by", metavar="CONTACT", required=True, help="your contact in the manifest")
+    begin.add_argument("--reason", required=True, help="why the other one is gone")
+    for action in (verify, show, prove, check, erase, begin):
         action.add_argument("--manifest", metavar="FILE", help="default: ./plimsoll.yaml")
         add_project_options(action)
 
@@ -100,7 +112,7 @@ def _verify(arguments: argparse.Namespace, out: Out) -> int:
                 code=f"ledger.{finding.code}",
                 message=str(finding),
                 where=Where(file=str(path)),
-                fix="keep this file as it is, find out who could write it, and restore a copy that verifies",
+                fix=what_to_do(finding),
             )
             for finding in report.findings
         )
@@ -108,6 +120,8 @@ def _verify(arguments: argparse.Namespace, out: Out) -> int:
     for line in report.lines():
         out.show(line)
     out.show(f"Checkpoint keys: {pinned}")
+    for fix in dict.fromkeys(what_to_do(finding) for finding in report.findings):
+        out.show(f"To do: {fix}")
     return 0 if report.ok else VerificationFailed.exit_code
 
 
@@ -156,6 +170,13 @@ def _erase(arguments: argparse.Namespace, out: Out) -> int:
     return 0
 
 
+def _begin(arguments: argparse.Namespace, out: Out) -> int:
+    entry, kept = begin_anew(open_project(arguments), by=arguments.by, reason=arguments.reason)
+    out.give({"entry": entry, "kept_in": str(kept)})
+    out.show(f"Recorded as {entry}. The notes of the other ledger are kept in {kept}: do not delete it.")
+    return 0
+
+
 def _store(arguments: argparse.Namespace) -> tuple[Project | None, Path]:
     """The ledger that is meant, and its project where there is one."""
     if arguments.ledger is not None:
@@ -164,6 +185,7 @@ def _store(arguments: argparse.Namespace) -> tuple[Project | None, Path]:
         return None, arguments.ledger
     project = open_project(arguments)
     if not project.ledger_path.exists():
+        expect_none_before(project, arguments.witness)
         raise InputError(f"there is no ledger '{project.ledger_path}' yet", fix="`plimsoll check` makes one")
     return project, project.ledger_path
 
@@ -175,4 +197,4 @@ def _count(text: str) -> int:
     return count
 
 
-_ACTIONS = {"verify": _verify, "show": _show, "prove": _prove, "check": _check, "erase": _erase}
+_ACTIONS = {"verify": _verify, "show": _show, "prove": _prove, "check": _check, "erase": _erase, "begin": _begin}

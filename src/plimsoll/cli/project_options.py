@@ -29,6 +29,16 @@ def add_project_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_witness(parser: argparse.ArgumentParser) -> None:
+    """``--witness``, of what verifies the record before it judges."""
+    parser.add_argument(
+        "--witness",
+        metavar="FILE",
+        type=here,
+        help="checkpoints kept outside the store; default: the witness file in the state folder",
+    )
+
+
 def here(text: str) -> Path:
     """A path as it is meant now: a target may change the current folder before it is used."""
     return Path(text).absolute()

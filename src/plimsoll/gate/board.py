@@ -27,7 +27,7 @@ def make_board(
     owners: Mapping[str, str] | None = None,
     signed: str = "",
     pinned: bool = False,
-    simulated: bool = False,
+    simulated: Sequence[str] = (),
     unfinished: Sequence[str] = (),
     notes: Sequence[str] = (),
     price: Sequence[str] = (),
@@ -47,7 +47,8 @@ def make_board(
             row that leaves something to do gets its owner from here.
         signed: ledger entry of the setter's signature over this very threshold; empty: nobody has signed it.
         pinned: whether that signature is by a key that trust.yaml pins for the setter.
-        simulated: whether anything apart from the evidence is simulated (a key made on the spot, a scripted setter).
+        simulated: what apart from the evidence is simulated (a key made on the spot, a scripted setter); one plain
+            sentence each.
         unfinished: assessments that were started on this release and never ended.
         notes: exceptions, loosened conditions and the like; one plain sentence each.
         price: what it costs to be above the line; one plain sentence each.
@@ -64,6 +65,8 @@ def make_board(
     asked = [str(condition) for condition in (in_force or threshold).conditions]
     if [row.condition for row in rows] != asked:
         raise ValueError(f"the rows of a board are the {len(asked)} conditions of its threshold, in their order")
+    if not simulated and any(row.provenance == Provenance.SIMULATED.value for row in rows):
+        simulated = ("evidence that it rests on is simulated",)
     return Board(
         system=system,
         release=release,
@@ -71,9 +74,10 @@ def make_board(
         people=people,
         outcome=outcome_of(rows),
         draft=not (signed and pinned),
-        demonstration=simulated or any(row.provenance == Provenance.SIMULATED.value for row in rows),
+        demonstration=bool(simulated),
         rows=tuple(_owned(row, owners or {}) for row in rows),
         time_ns=time_ns,
+        simulated=tuple(simulated),
         set_by=threshold.set_by,
         earlier=tuple(condition for condition in asked if condition not in held),
         signed=signed,

@@ -48,6 +48,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 SETTINGS: Final = (
     Setting(name="confidence", more_is_stricter=True, touches=""),
     Setting(name="max_age", more_is_stricter=False, touches=""),
+    Setting(name="load_window", more_is_stricter=True, touches="stability."),
     Setting(name="cooling_off", more_is_stricter=True, touches=None),
 )
 

@@ -136,7 +136,9 @@ def _steps(board: Board, details: ReportDetails) -> tuple[Step, ...]:
             ),
         )
     if board.demonstration:
-        text = "Pin the keys of real persons in trust.yaml, let them sign and accept, and measure again."
+        text = (
+            "Pin the keys of the ledger and of real persons in trust.yaml; what those persons sign and accept counts."
+        )
         steps.append(
             Step(title="To make it count for real", text=text, owner="", state=css_class(Standing.INSUFFICIENT))
         )

@@ -129,10 +129,11 @@ def _head(board: Board, page: _Page) -> Iterator[str]:
     yield from page.paragraph(f"threshold {_short(board.threshold)} · set by {board.set_by or 'nobody'}", QUIET)
     if board.draft:
         yield from page.paragraph("DRAFT: nobody whose key is pinned has signed this threshold.", WARNING)
-    if board.demonstration:
-        yield from page.paragraph("DEMONSTRATION: something that it rests on is simulated.", WARNING)
     for sentence in board.warnings:
         yield from page.paragraph(f"WARNING: {sentence}", WARNING)
+    simulated = board.simulated or (("something that it rests on is simulated",) if board.demonstration else ())
+    for sentence in simulated:
+        yield from page.paragraph(f"DEMONSTRATION: {sentence}.", WARNING)
 
 
 def _columns(rows: tuple[Row, ...]) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from plimsoll.ledger.reservation import Op, Release, Replace, Reservation, Reser
 from plimsoll.ledger.settings import LedgerSettings
 from plimsoll.ledger.verify import verify_ledger
 from plimsoll.ledger.view_check import check_view
+from plimsoll.ledger.vouchers import OtherLog, other_logs
 from plimsoll.ledger.witness import FileWitness, Witness
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Ledger",
     "LedgerSettings",
     "Op",
+    "OtherLog",
     "Projection",
     "ProofReport",
     "Release",
@@ -46,6 +48,7 @@ __all__ = [
     "check_view",
     "held_since",
     "make_proof",
+    "other_logs",
     "parse_id",
     "verify_ledger",
 ]

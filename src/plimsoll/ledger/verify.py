@@ -134,7 +134,6 @@ class Verification:
             self._check_index()
         with self._step("the subjects"):
             self._check_erasures()
-        self._check_witness(seen, origin)
         self._told = 0
         self._tick(0)
         return VerifyReport(
@@ -299,18 +298,6 @@ class Verification:
             )
 
     # ── what it comes to ──
-
-    def _check_witness(self, seen: Vouched, origin: str | None) -> None:
-        if seen.others:
-            self._findings.append(
-                Finding(
-                    code="witness-unknown",
-                    what=f"the witness keeps no checkpoint of this log ('{origin or 'never signed'}'), but of"
-                    f" {', '.join(repr(name) for name in seen.others[:5])}: this may be another ledger in its place",
-                    evidence="the witness",
-                    sure=Sure.WITNESS,
-                )
-            )
 
     def _limits(self, stored: Vouched, seen: Vouched) -> Iterator[str]:
         """What was not, and could not be, told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -10,9 +11,24 @@ from plimsoll.errors import VerificationFailed
 from plimsoll.ledger.checkpoint import Checkpoint, TrustedKey, open_note, parse_checkpoint, parse_note
 from plimsoll.ledger.evidence import Claim
 from plimsoll.ledger.findings import Finding, Sure, Trust
-from plimsoll.ledger.witness import BadLine, WitnessedNote
+from plimsoll.ledger.ids import made_ns
+from plimsoll.ledger.witness import BadLine, Witness, WitnessedNote
 
 _MOST = 100  # notes that are told to be wrong one by one
+_FEW = 3  # other logs that are named one by one
+
+
+class OtherLog(msgspec.Struct, frozen=True, kw_only=True):
+    """A log of another name that a witness keeps notes of. No signature of these was checked."""
+
+    origin: str
+    first: int  # line of its first note
+    last: int  # line of its last note
+    size: int  # entries of its root stream, by its largest note
+
+    def __str__(self) -> str:
+        lines = f"line {self.first}" if self.first == self.last else f"lines {self.first} to {self.last}"
+        return _named(self.origin, lines, f"at least {self.size:,} root entries")
 
 
 class Vouched(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +38,6 @@ class Vouched(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...] = ()
     origin: str | None = None  # of the first note that counts
-    others: tuple[str, ...] = ()  # logs that the witness keeps notes of, without this one
 
 
 def stored_notes(notes: Iterable[tuple[int, str]], keys: Sequence[TrustedKey] | None, origin: str | None) -> Vouched:
@@ -58,15 +73,17 @@ def witnessed_notes(
     claims: dict[tuple[int, bytes], Claim] = {}
     findings: list[Finding] = []
     remarks: list[str] = []
-    others: dict[str, None] = {}
+    first: int | None = None
+    others: dict[str, OtherLog] = {}
     for found in witnessed:
         if isinstance(found, BadLine):
             remarks.append(f"line {found.line} of the witness is no note: {found.why}")
             continue
         said = found.checkpoint
         if said.origin != origin:
-            others[said.origin] = None
+            _note_other(others, found)
             continue
+        first = first or found.line
         place = f"the note in line {found.line} of the witness"
         try:
             _checkpoint(found.note, keys)
@@ -76,12 +93,62 @@ def witnessed_notes(
             continue
         claim = Claim(size=said.size, root=said.root, trust=Trust.WITNESSED, source=place, outside=True)
         claims.setdefault((said.size, said.root), claim)
-    return Vouched(
-        claims=tuple(claims.values()),
-        findings=tuple(findings),
-        remarks=tuple(remarks[:_MOST]),
-        others=() if claims or findings else tuple(others),
+    if others:
+        findings.append(_another_ledger(tuple(others.values()), origin, first))
+    return Vouched(claims=tuple(claims.values()), findings=tuple(findings), remarks=tuple(remarks[:_MOST]))
+
+
+def other_logs(witness: Witness, origin: str | None) -> tuple[OtherLog, ...]:
+    """The logs that a witness keeps notes of and that are not called ``origin``, in the order of their first notes.
+
+    Args:
+        witness: where checkpoints were published.
+        origin: the name of this log; None: it has published none yet, so that every log is another.
+
+    Raises:
+        InputError, StoreError: the witness cannot be read.
+    """
+    others: dict[str, OtherLog] = {}
+    for found in witness.read():
+        if isinstance(found, WitnessedNote) and found.checkpoint.origin != origin:
+            _note_other(others, found)
+    return tuple(others.values())
+
+
+def _note_other(others: dict[str, OtherLog], found: WitnessedNote) -> None:
+    said = found.checkpoint
+    before = others.get(said.origin)
+    others[said.origin] = OtherLog(
+        origin=said.origin,
+        first=found.line if before is None else before.first,
+        last=found.line,
+        size=said.size if before is None else max(before.size, said.size),
     )
+
+
+def _another_ledger(others: Sequence[OtherLog], origin: str | None, first: int | None) -> Finding:
+    """Notes of another log: this ledger stands in the place of one that was taken away, or that one did in its."""
+    named = "; ".join(map(str, others[:_FEW])) + (f"; and {len(others) - _FEW:,} more" if len(others) > _FEW else "")
+    if origin is None or first is None:
+        ours = "which has published none yet" if origin is None else _named(origin)
+        what = f"the witness keeps no checkpoint of this ledger, {ours}, but of another that stood here: {named}"
+    else:
+        ours = _named(origin, f"from line {first} on")
+        what = f"the witness keeps checkpoints of another ledger that stood here: {named}; and of this one, {ours}"
+    return Finding(
+        code="witness-unknown" if first is None else "witness-another",
+        what=what,
+        evidence="the witness",
+        sure=Sure.WITNESS,
+    )
+
+
+def _named(origin: str, *facts: str) -> str:
+    """A log by its name, with since when it is kept, where its name tells that."""
+    ns = made_ns(origin.rpartition("/")[2])
+    begun = () if ns is None else (f"begun {dt.datetime.fromtimestamp(ns // 10**9, tz=dt.UTC):%Y-%m-%d %H:%M:%S} UTC",)
+    said = ", ".join((*begun, *facts))
+    return f"'{origin}' ({said})" if said else f"'{origin}'"
 
 
 def _checkpoint(note: str, keys: Sequence[TrustedKey] | None) -> Checkpoint:

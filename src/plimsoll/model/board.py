@@ -66,6 +66,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     demonstration: bool  # True: something it rests on is simulated
     rows: tuple[Row, ...]
     time_ns: int
+    simulated: tuple[str, ...] = ()  # what that is, one plain sentence each
     set_by: str = ""
     earlier: tuple[str, ...] = ()  # conditions of rows that an earlier line holds: what was loosened has not cooled off
     signed: str = ""  # ledger entry of the setter's signature
