@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -23,6 +23,7 @@ from plimsoll.model.manifest import Classification, DecisionType, Durability, Fa
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.rollout import OpenedFiles, Release, build_release, uncovered
 
+WATCHED_WORKER = "plimsoll.assembly.worker_host"  # the main module of a worker that says which files it opened
 SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
 
 
@@ -64,6 +65,7 @@ class Project:
         default = self.folder / self.manifest.ledger
         self.state = default.parent if state is None else state.absolute()
         self.ledger_path = self.state / default.name
+        self.watcher: OpenedFiles | None = None  # while it is measured: told what worker processes open
         self.inputs = self._contracts(self.manifest.data.inputs)
         self.outputs = self._contracts(self.manifest.data.outputs)
         if len(self.outputs) > 1:
@@ -183,7 +185,10 @@ class Project:
             TargetError: it cannot be imported, started or asked as declared; with what to do.
             MissingExtra: it needs an extra that is not installed.
         """
-        return load_target(self.manifest.target, self.folder)
+        if self.watcher is None:
+            return load_target(self.manifest.target, self.folder)
+        note = partial(self.watcher.note, self.watched_as)
+        return load_target(self.manifest.target, self.folder, worker=WATCHED_WORKER, on_opened=note)
 
     def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
         """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""

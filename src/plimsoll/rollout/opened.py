@@ -4,8 +4,9 @@ Evidence that rests on a file outside the release says nothing of the release: t
 stays. Python reports to its audit hooks (PEP 578) every ``open``, also those of NumPy and of imports, every extension
 module and shared library that is loaded, every SQLite file, and every command that is started.
 
-Not seen: what a child process reads, and what compiled code opens by itself without asking Python (ONNX Runtime,
-XGBoost). Such files must be declared under ``target.artifacts`` by who knows of them.
+Worker processes of a target are watched in the same way, and say what they opened. Not seen: what another child
+process reads, and what compiled code opens by itself without asking Python (ONNX Runtime, XGBoost). Such files must be
+declared under ``target.artifacts`` by who knows of them.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class OpenedFiles:
     def of(self, about: str = "") -> frozenset[str]:
         """The real paths that were opened for a project since its first start."""
         return frozenset(self._seen.get(about, ()))
+
+    def note(self, about: str, paths: Iterable[str]) -> None:
+        """Add what a process of ours has opened for a project: real paths, as its own watcher noted them."""
+        self._seen.setdefault(about, set()).update(paths)
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         # Runs on every audit event of the process: two comparisons for all but a few of them.
