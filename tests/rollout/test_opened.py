@@ -442,13 +442,14 @@ def in_workers(folder, target, files=None):
     system.change("target", "workers", to=1)
     project = system.project()
     _ = project.release
-    project.watcher = OPENED
+    project.watch(OPENED)
     loaded = project.load_target()
     try:
         for _ in range(2):
             asyncio.run(loaded.ask(Ask(record={"number": 1}, deadline_s=10.0)))
     finally:
         loaded.close()
+        OPENED.stop()
     return list(project.uncovered(OPENED))
 
 

@@ -163,7 +163,7 @@ def assess(bench: Workbench, names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in ORDER]
     if unknown:
         raise UsageError(f"there is no assessment '{unknown[0]}'", fix=f"there are: {', '.join(ORDER)}")
-    bench.opened.start(bench.project.watched_as)
+    bench.project.watch(bench.opened)
     try:
         for name in ORDER:
             if name in names:

@@ -82,8 +82,7 @@ def _load(project: Project) -> None:
     Most targets read their weights when they are imported, so the watcher looks on; and what is imported must be what
     the release names, so that is written down before.
     """
-    project.watcher = OPENED
-    OPENED.start(project.watched_as)
+    project.watch(OPENED)
     try:
         _ = project.release  # read before the import, and compared when each measurement has ended
         project.load_target().close()

@@ -25,8 +25,7 @@ from plimsoll.model.evidence import Started
 def host(manifest: Path, state: Path, run: str, socket_path: str, decision_type: str) -> None:
     """Serve until the driver hangs up; then record which files were opened that the release does not cover."""
     project = Project(manifest, state=state)
-    project.watcher = OPENED
-    OPENED.start(project.watched_as)
+    project.watch(OPENED)
     with project.open_ledger() as ledger, project.open_guard(ledger, run=run, rehearsal=True) as guard:
         _check_release(project, ledger, run)
 

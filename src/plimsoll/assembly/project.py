@@ -65,7 +65,7 @@ class Project:
         default = self.folder / self.manifest.ledger
         self.state = default.parent if state is None else state.absolute()
         self.ledger_path = self.state / default.name
-        self.watcher: OpenedFiles | None = None  # while it is measured: told what worker processes open
+        self._watcher: OpenedFiles | None = None  # while it is measured: told what worker processes open
         self.inputs = self._contracts(self.manifest.data.inputs)
         self.outputs = self._contracts(self.manifest.data.outputs)
         if len(self.outputs) > 1:
@@ -134,6 +134,11 @@ class Project:
         """Under which name the watcher of opened files notes what is opened for this system."""
         return str(self.folder.resolve())
 
+    def watch(self, opened: OpenedFiles) -> None:
+        """Begin to note what is opened for this system, here and in worker processes that are started from now on."""
+        self._watcher = opened
+        opened.start(self.watched_as)
+
     def uncovered(self, opened: OpenedFiles) -> tuple[str, ...]:
         """Files opened so far that neither the release nor its environment covers, and those of it that changed."""
         found = uncovered(opened.of(self.watched_as), self.release.covered)
@@ -185,9 +190,9 @@ class Project:
             TargetError: it cannot be imported, started or asked as declared; with what to do.
             MissingExtra: it needs an extra that is not installed.
         """
-        if self.watcher is None:
+        if self._watcher is None:
             return load_target(self.manifest.target, self.folder)
-        note = partial(self.watcher.note, self.watched_as)
+        note = partial(self._watcher.note, self.watched_as)
         return load_target(self.manifest.target, self.folder, worker=WATCHED_WORKER, on_opened=note)
 
     def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
