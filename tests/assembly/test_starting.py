@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -13,7 +14,9 @@ from plimsoll.assembly.project import Project
 from plimsoll.assembly.starting import start
 from plimsoll.contract import compile_contract
 from plimsoll.errors import InputError, UsageError
+from plimsoll.guard import Ask
 from plimsoll.model.manifest_writer import placeholders
+from plimsoll.testing.upstream import Upstream
 
 
 @pytest.fixture
@@ -117,3 +120,74 @@ def test_of_any_records_a_manifest_is_made_that_loads(tmp_path_factory, records)
     project = Project(started.manifest)
     checker = compile_contract(project.inputs[0])
     assert all(not checker.check(record).reasons for record in records)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "decision"),
+    [
+        ("https://models.example.org/v2/read-amount?x=1", "http", "read-amount"),
+        ("http://127.0.0.1:8000", "http", "answer"),
+        ("https://models.example.org/", "http", "answer"),
+        ("openai:gpt-4o", "openai", "answer"),
+        ("openai:org/model:8b@http://[::1]:8000/v1", "openai", "answer"),
+    ],
+)
+def test_a_service_is_started_with_as_a_callable_is(tmp_path, sample, target, kind, decision):
+    started = start(target, sample, into=tmp_path / "new")
+    manifest = Project(started.manifest).manifest
+    assert getattr(manifest.target, kind) is not None
+    assert not manifest.target.python
+    assert list(manifest.decisions) == [decision]
+    assert placeholders(manifest)
+
+
+def test_a_service_that_is_started_with_can_be_asked(tmp_path, sample):
+    """What is written works as it stands: against a real service, and after taking away the marks of a comment."""
+    with Upstream() as service:
+        started = start(f"{service.url}/read", sample, into=tmp_path / "http")
+        assert started.target_problem == ""
+        assert asked(started, {"text": "hail"}) == {"output": {"text": "hail"}, "confidence": 0.9}
+
+        text = (
+            started.manifest.read_text()
+            .replace("    # response:", "    response:")
+            .replace("    # request:", "    request:")
+        )
+        started.manifest.write_text(text)
+        assert asked(started, {"text": "hail"}) == {"text": "hail"}
+
+        started = start(f"openai:m@{service.url}/v1", sample, into=tmp_path / "chat")
+        assert started.target_problem == ""
+        assert asked(started, {"text": "hail"}) == '{"text":"hail"}'
+
+
+def test_a_secret_that_is_not_set_is_said(tmp_path, sample, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert "OPENAI_API_KEY" in start("openai:gpt-4o", sample, into=tmp_path / "new").target_problem
+
+
+def asked(started, record):
+    target = Project(started.manifest).load_target()
+    try:
+        return asyncio.run(target.ask(Ask(record=record, deadline_s=5.0))).output
+    finally:
+        target.close()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "openai:",
+        "openai:m@",
+        "openai:m@ftp://h",
+        "https://",
+        "https://me:secret@h/x",
+        "ftp://h/x",
+        "openai:a b",
+        "http://h/#f",
+    ],
+)
+def test_what_cannot_be_asked_is_refused(tmp_path, target):
+    with pytest.raises(UsageError, match="names no target"):
+        start(target, None, into=tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -116,7 +116,7 @@ def shared():
         ({"do": "raise_"}, ("error", "ValueError: no good")),
         ({"do": "raise oddly"}, ("error", "Odd")),
         ({"do": "time out"}, ("timeout", "TimeoutError: its database was slow")),
-        ({"do": "lose connection"}, ("unavailable", "ConnectionResetError: gone")),
+        ({"do": "lose connection"}, ("error", "ConnectionResetError: gone")),
         ({"do": "leave"}, ("error", "SystemExit: 3")),
         ({"do": "interrupt"}, ("error", "KeyboardInterrupt: ")),
         ({"do": "surrogate error"}, ("error", "ValueError: ?")),

@@ -23,7 +23,7 @@ from plimsoll.model.template import read_template
 from plimsoll.testing.chat import Call, Said, completion, events
 from plimsoll.testing.upstream import Does, Upstream
 
-MESSAGES = read_template([{"role": "user", "content": {"text": "{/q}"}}])
+MESSAGES = read_template([{"role": "user", "content": {"as_text": "{/q}"}}])
 CHAT = {"messages": [{"role": "user", "content": "hello there world"}]}
 
 
@@ -74,7 +74,10 @@ def stream(target, record=None, **more):
 def test_a_request_is_made_of_the_manifest_and_the_record(service, target, tmp_path, monkeypatch):
     monkeypatch.setenv("KEY", "sk-1")
     (tmp_path / "system.txt").write_text("Be {brief}.")
-    messages = [{"role": "system", "content": {"file": "system.txt"}}, {"role": "user", "content": {"text": "Q: {/q}"}}]
+    messages = [
+        {"role": "system", "content": {"from_file": "system.txt"}},
+        {"role": "user", "content": {"as_text": "Q: {/q}"}},
+    ]
     ask(
         target(
             key=Secret(env="KEY"),
@@ -155,7 +158,7 @@ def test_a_schema_that_is_none_is_said_at_once(target, tmp_path, text, said):
     "declared",
     [
         {"schema": "none.json"},
-        {"messages": read_template([{"content": {"file": "none.txt"}}])},
+        {"messages": read_template([{"content": {"from_file": "none.txt"}}])},
         {"key": Secret(env="NOT_SET_ANYWHERE")},
     ],
 )

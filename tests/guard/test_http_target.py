@@ -62,8 +62,8 @@ def test_a_request_is_made_of_the_record_by_its_template(service, tmp_path):
     (tmp_path / "p.txt").write_text("Read {this}.", encoding="utf-8")
     template = {
         "in": {"pointer": "/scan"},
-        "ask": {"file": "p.txt"},
-        "note": {"text": "claim {/claim} of {/scan}"},
+        "ask": {"from_file": "p.txt"},
+        "note": {"as_text": "claim {/claim} of {/scan}"},
         "k": 5,
     }
     asked(service, HttpService(url=service.url, request=read_template(template)), {"scan": [1], "claim": "c"}, tmp_path)
@@ -71,7 +71,7 @@ def test_a_request_is_made_of_the_record_by_its_template(service, tmp_path):
 
 
 def test_arrays_are_sent_as_lists_also_in_the_middle_of_a_text(service, tmp_path):
-    declared = HttpService(url=service.url, request=read_template({"a": {"pointer": "/a"}, "t": {"text": "<{/a}>"}}))
+    declared = HttpService(url=service.url, request=read_template({"a": {"pointer": "/a"}, "t": {"as_text": "<{/a}>"}}))
     asked(service, declared, {"a": np.array([1, 2])}, tmp_path)
     assert service.seen[0].value == {"a": [1, 2], "t": "<[1,2]>"}
 

@@ -186,7 +186,7 @@ class TestChat(TargetConformance, FailingTargetConformance, SlowTargetConformanc
     def declared(self, url):
         messages = [
             {"role": "system", "content": {"pointer": "/do", "else": ""}},
-            {"role": "user", "content": {"text": "{/value}"}},
+            {"role": "user", "content": {"as_text": "{/value}"}},
         ]
         return ChatEndpoint(url=url + "/v1", model="m", messages=read_template(messages))
 

@@ -87,3 +87,28 @@ def test_a_short_name_is_one_or_nothing(text: str) -> None:
     name = slug_of(text)
     assert name == "" or slug_of(name) == name
     assert len(name) <= 63
+
+
+@pytest.mark.parametrize(
+    "target", ["https://models.example.org/read", "openai:gpt-4o", "openai:m@http://127.0.0.1:8000/v1"]
+)
+def test_a_service_is_one_page_too_and_what_is_left_to_say_is_named(target: str) -> None:
+    text = starting_manifest(target, "feed", "contracts/input.odcs.yaml", "claims-reader")
+    manifest = read_manifest(text, "f")
+    assert len(text.splitlines()) <= 72
+    assert max(map(len, text.splitlines())) <= 120
+    assert ("target.identity" in unfilled(manifest)) is (manifest.target.http is not None)
+
+
+@given(
+    url=st.sampled_from(
+        ["https://h/x?a=1&b=2", "http://h:1/p", "https://h/ü", "http://h/a,b", "http://h/{x}", "https://h/:x"]
+    ),
+    model=st.sampled_from(["gpt-4o", "true", "1.5", "a/b:c", "a,b", "a{x}", "'q'", "é"]),
+)
+def test_whatever_service_it_is_given_it_loads_with_exactly_that(url: str, model: str) -> None:
+    http = read_manifest(starting_manifest(url, None, None, "a"), "f").target.http
+    chat = read_manifest(starting_manifest(f"openai:{model}@{url}", None, None, "a"), "f").target.openai
+    assert http is not None
+    assert chat is not None
+    assert (http.url, chat.url, chat.model) == (url, url, model)

@@ -19,7 +19,7 @@ HTTP = """\
       authorization: {env: CLAIMS_TOKEN, prefix: "Bearer "}
       x-key: {file: /run/secrets/key}
       x-team: {value: claims}
-    request: {inputs: {pointer: /scan}, note: {text: "for {/claim}"}, prompt: {file: prompts/read.txt}}
+    request: {inputs: {pointer: /scan}, note: {as_text: "for {/claim}"}, prompt: {from_file: prompts/read.txt}}
     response: {output: /answer, confidence: /score, usage: /usage, identity: /version}
     idempotent: true
     authorities: certs/own.pem
@@ -32,8 +32,8 @@ CHAT = """\
     model: gpt-4o
     key: {env: OPENAI_API_KEY}
     messages:
-      - {role: system, content: {file: prompts/system.txt}}
-      - {role: user, content: {text: "{/claim}"}}
+      - {role: system, content: {from_file: prompts/system.txt}}
+      - {role: user, content: {as_text: "{/claim}"}}
     settings: {temperature: 0, tools: {literal: []}}
     schema: contracts/answer.schema.json
     confidence: joint

@@ -32,14 +32,16 @@ def filled(data: Any, record: Any = RECORD, **texts: str) -> Any:
         ([{"pointer": "/claim/pages/1"}, "x"], [2, "x"]),
         ({"pointer": "/none", "else": {"a": 1}}, {"a": 1}),
         ({"pointer": "/note", "else": "x"}, None),
-        ({"text": "Claim: {/claim/text}, pages {/claim/pages}."}, "Claim: hail, pages [1,2]."),
-        ({"text": "{}"}, '{"claim":{"text":"hail","pages":[1,2]},"note":null}'),
-        ({"text": "{{}} {{/claim}} {/claim/text}"}, "{} {/claim} hail"),
-        ({"text": "plain"}, "plain"),
+        ({"as_text": "Claim: {/claim/text}, pages {/claim/pages}."}, "Claim: hail, pages [1,2]."),
+        ({"as_text": "{}"}, '{"claim":{"text":"hail","pages":[1,2]},"note":null}'),
+        ({"as_text": "{{}} {{/claim}} {/claim/text}"}, "{} {/claim} hail"),
+        ({"as_text": "plain"}, "plain"),
         ({"literal": {"pointer": "/claim", "more": 1}}, {"pointer": "/claim", "more": 1}),
-        ({"literal": {"text": "{"}}, {"text": "{"}),
+        ({"literal": {"as_text": "{"}}, {"as_text": "{"}),
+        ({"text": "as {it} is"}, {"text": "as {it} is"}),
+        ({"text": {"pointer": "/claim/text"}}, {"text": "hail"}),
         ({"type": "text", "text": "as it {stands}"}, {"type": "text", "text": "as it {stands}"}),
-        ({"type": "text", "text": {"text": "about {/claim/text}"}}, {"type": "text", "text": "about hail"}),
+        ({"type": "text", "text": {"as_text": "about {/claim/text}"}}, {"type": "text", "text": "about hail"}),
         ({"type": "file", "file": {"file_id": "f"}}, {"type": "file", "file": {"file_id": "f"}}),
         ({}, {}),
         (5, 5),
@@ -51,7 +53,7 @@ def test_a_template_is_filled_from_a_record(template: Any, sent: Any) -> None:
 
 def test_a_file_gives_its_text() -> None:
     template = read_template(
-        [{"role": "system", "content": {"file": "p.txt"}}, {"x": [{"file": "p.txt"}, {"file": "q"}]}]
+        [{"role": "system", "content": {"from_file": "p.txt"}}, {"x": [{"from_file": "p.txt"}, {"from_file": "q"}]}]
     )
     assert template.files == ("p.txt", "q")
     texts = {"p.txt": "Be {brief}.", "q": "?"}
@@ -62,14 +64,14 @@ def test_a_file_gives_its_text() -> None:
 
 
 def test_what_is_put_into_a_text_is_never_read_as_a_template_again() -> None:
-    assert filled({"text": "{/a}"}, {"a": "{/secret} {{"}) == "{/secret} {{"
+    assert filled({"as_text": "{/a}"}, {"a": "{/secret} {{"}) == "{/secret} {{"
 
 
 def test_a_file_inside_a_literal_is_none() -> None:
-    assert read_template({"literal": {"file": "p.txt"}}).files == ()
+    assert read_template({"literal": {"from_file": "p.txt"}}).files == ()
 
 
-@pytest.mark.parametrize("template", [{"pointer": "/claim/none"}, {"text": "x {/claim/none} y"}])
+@pytest.mark.parametrize("template", [{"pointer": "/claim/none"}, {"as_text": "x {/claim/none} y"}])
 def test_what_the_record_lacks_is_named_by_its_place(template: Any) -> None:
     with pytest.raises(NotThere, match="the record has nothing at '/claim/none'"):
         filled(template)
@@ -81,12 +83,13 @@ def test_what_the_record_lacks_is_named_by_its_place(template: Any) -> None:
         ({"pointer": "claim"}, (), "not a JSON Pointer"),
         ({"a": [{"pointer": 5}]}, ("a", 0), "asks for a text"),
         ({"a": {"pointer": "/x", "els": 1}}, ("a",), "stands beside 'els'"),
-        ({"text": "{/x"}, (), "'{' stands alone"),
-        ({"text": "x}"}, (), "'}' stands alone"),
-        ({"text": "{x}"}, (), "not a JSON Pointer"),
-        ({"text": 5}, (), "asks for a text"),
-        ({"file": {"id": 1}}, (), "asks for a text"),
-        ({"file": " "}, (), "the path of a file"),
+        ({"as_text": "{/x"}, (), "'{' stands alone"),
+        ({"as_text": "x}"}, (), "'}' stands alone"),
+        ({"as_text": "{x}"}, (), "not a JSON Pointer"),
+        ({"as_text": 5}, (), "asks for a text"),
+        ({"from_file": {"id": 1}}, (), "asks for a text"),
+        ({"from_file": " "}, (), "asks for a path"),
+        ({"as_text": "x", "type": "text"}, (), "stands beside 'type'"),
     ],
 )
 def test_what_is_not_well_written_is_said_with_its_place(template: Any, path: tuple[str | int, ...], said: str) -> None:
@@ -113,7 +116,7 @@ def test_any_json_is_a_template_or_a_problem_and_filling_it_never_fails_otherwis
 @given(text=st.text(), value=st.text())
 def test_braces_can_be_written_and_values_are_put_in_whole(text: str, value: str) -> None:
     escaped = text.replace("{", "{{").replace("}", "}}")
-    assert filled({"text": escaped + "{/v}" + escaped}, {"v": value}) == text + value + text
+    assert filled({"as_text": escaped + "{/v}" + escaped}, {"v": value}) == text + value + text
 
 
 def test_equal_templates_are_equal_however_they_were_written() -> None:

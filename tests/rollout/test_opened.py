@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -17,7 +18,9 @@ import pytest
 from assess.a_system import System, run_python
 
 from plimsoll.assembly.checking import OPENED
+from plimsoll.assembly.project import Project
 from plimsoll.assess.feed import Feed
+from plimsoll.guard import Ask, TargetFault
 from plimsoll.rollout import OpenedFiles, uncovered
 
 APART = """
@@ -428,3 +431,50 @@ def test_a_file_of_the_release_that_changes_meanwhile_is_named(outside):
 def test_a_file_of_the_release_that_is_taken_away_meanwhile_is_named(outside):
     found = outside(reads("SECRET.unlink()"), artifacts=["secret.txt"])
     assert any("secret.txt' cannot be read: No such file or directory" in name for name in found)
+
+
+def in_workers(folder, target, files=None):
+    """What a target that runs in worker processes opens that its release does not cover."""
+    system = make(folder, target, files)
+    system.change("target", "workers", to=1)
+    project = system.project()
+    _ = project.release
+    project.watch(OPENED)
+    loaded = project.load_target()
+    try:
+        for _ in range(2):
+            asyncio.run(loaded.ask(Ask(record={"number": 1}, deadline_s=10.0)))
+    finally:
+        loaded.close()
+        OPENED.stop()
+    return list(project.uncovered(OPENED))
+
+
+@pytest.mark.parametrize(
+    ("how", "top"),
+    [
+        ("SECRET.read_bytes()", ""),
+        ("pass", "SECRET.read_bytes()"),
+        ("SECRET.read_bytes(); raise ValueError", ""),
+        ("import subprocess; subprocess.run(['/bin/cat', SECRET], stdout=subprocess.DEVNULL)", ""),
+    ],
+)
+def test_a_file_that_a_worker_process_opens_is_named(tmp_path, how, top):
+    with contextlib.suppress(TargetFault):
+        in_workers(tmp_path / "s", reads(how, top=top))
+    project = Project(tmp_path / "s" / "plimsoll.yaml")
+    assert list(project.uncovered(OPENED)) == ["secret.txt"]
+
+
+def test_what_is_covered_and_what_we_open_ourselves_is_not_held_against_worker_processes(tmp_path):
+    assert in_workers(tmp_path / "s", reads("import sqlite3, decimal")) == []
+
+
+def test_nobody_watches_worker_processes_that_are_not_measured(tmp_path):
+    system = make(tmp_path / "s", reads("SECRET.read_bytes()"))
+    system.change("target", "workers", to=1)
+    project = system.project()
+    loaded = project.load_target()
+    asyncio.run(loaded.ask(Ask(record={"number": 1}, deadline_s=10.0)))
+    loaded.close()
+    assert project.uncovered(OPENED) == ()

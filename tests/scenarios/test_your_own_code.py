@@ -63,7 +63,7 @@ def test_from_a_function_and_a_sample_to_what_is_missing(tmp_path):
 def test_without_a_sample_the_next_step_is_to_find_one(tmp_path):
     ran = plimsoll("init", "nowhere:predict", "--into", "new", cwd=tmp_path)
     assert ran.code == 0, ran
-    assert "cannot be imported yet" in ran.stderr
+    assert "cannot be asked yet" in ran.stderr
     assert "put real records into new/feed" in ran.stdout
     checked = plimsoll("check", "new", cwd=tmp_path)
     assert checked.code == 2  # the target is not there

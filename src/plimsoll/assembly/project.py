@@ -8,7 +8,7 @@ import errno
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -29,6 +29,7 @@ from plimsoll.model.service import undeclared
 from plimsoll.model.threshold import Threshold
 from plimsoll.rollout import OpenedFiles, Release, build_release, code_outside, uncovered
 
+WATCHED_WORKER = "plimsoll.assembly.worker_host"  # the main module of a worker that says which files it opened
 SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
 
 
@@ -71,6 +72,7 @@ class Project:
         default = self.folder / self.manifest.ledger
         self.state = default.parent if state is None else state.absolute()
         self.ledger_path = self.state / default.name
+        self._watcher: OpenedFiles | None = None  # while it is measured: told what worker processes open
         self.inputs = self._contracts(self.manifest.data.inputs)
         self.outputs = self._contracts(self.manifest.data.outputs)
         if len(self.outputs) > 1:
@@ -148,7 +150,8 @@ class Project:
         return str(self.folder.resolve())
 
     def watch(self, opened: OpenedFiles) -> None:
-        """Begin to note what is opened and reached for this system."""
+        """Begin to note what is opened and reached for this system, also in worker processes started from now on."""
+        self._watcher = opened
         opened.start(self.watched_as, services=self.manifest.target.services)
 
     def uncovered(self, opened: OpenedFiles) -> tuple[str, ...]:
@@ -239,7 +242,10 @@ class Project:
             TargetError: it cannot be imported, started or asked as declared; with what to do.
             MissingExtra: it needs an extra that is not installed.
         """
-        return load_target(self.manifest.target, self.folder)
+        if self._watcher is None:
+            return load_target(self.manifest.target, self.folder)
+        note = partial(self._watcher.note, self.watched_as)
+        return load_target(self.manifest.target, self.folder, worker=WATCHED_WORKER, on_opened=note)
 
     def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
         """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""

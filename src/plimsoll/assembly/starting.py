@@ -15,6 +15,8 @@ from plimsoll.errors import InputError, UsageError
 from plimsoll.model.manifest_writer import slug_of, starting_manifest
 
 MOST_RECORDS: Final = 10_000  # read of a sample; more would not change what is inferred
+_URL: Final = r"https?://[^\s@/?#]+(?:[/?][^\s#]*)?"
+_TARGET: Final = re.compile(rf"(?!openai:)[A-Za-z_][\w.]*:[A-Za-z_][\w.]*|{_URL}|openai:[^\s@]+(@{_URL})?")
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 
@@ -27,7 +29,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     feed: Path | None
     records: int
     skipped: tuple[str, ...]  # lines of the sample that are no record, and why
-    target_problem: str  # why the target cannot be imported as yet; "" when it can
+    target_problem: str  # why the target cannot be asked as yet; "" when it can, as far as one can tell from here
 
 
 def start(target: str, sample: Path | None, *, into: Path, system: str | None = None) -> Started:
@@ -36,17 +38,21 @@ def start(target: str, sample: Path | None, *, into: Path, system: str | None = 
     Nothing is written unless all of it can be, and existing files are never overwritten.
 
     Args:
-        target: the callable, as ``package.module:function``. It need not be importable yet.
+        target: the callable, as ``package.module:function``; the URL of a service; or ``openai:MODEL``, with ``@URL``
+            behind it for another endpoint than OpenAI's own. It need not be there yet.
         sample: real records, one JSON value a line; None: there are none yet.
         into: folder of the new system; it is made.
         system: its short name; None: from the folder's.
 
     Raises:
-        UsageError: the target does not name a callable, or the system's name is no short name.
+        UsageError: the target names nothing that can be asked, or the system's name is no short name.
         InputError: the sample cannot be read or holds no record; a file is there already, or cannot be written.
     """
-    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", target):
-        raise UsageError(f"'{target}' does not name a callable", fix="write package.module:function")
+    if not _TARGET.fullmatch(target):
+        raise UsageError(
+            f"'{target}' names no target",
+            fix="write package.module:function, https://host/path, openai:MODEL, or openai:MODEL@https://host/v1",
+        )
     if system is not None and not (system and slug_of(system) == system):
         raise UsageError(
             f"'{system}' is not a short name of a-z, 0-9 and '-'",

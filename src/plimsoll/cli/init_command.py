@@ -1,9 +1,12 @@
-"""A commented manifest for your own function, and from a sample of real records a contract and a first feed.
+"""A commented manifest for your own function or service, and from a sample a contract and a first feed.
 
 What is written loads without a problem. The people in it are placeholders, and nothing is ready while they are.
 
-Example:
+Examples:
   plimsoll init claims.model:predict --sample records.jsonl
+  plimsoll init https://models.example.org/read --sample records.jsonl
+  plimsoll init openai:gpt-4o --sample records.jsonl
+  plimsoll init openai:qwen3@http://127.0.0.1:8000/v1
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from plimsoll.cli.out import Out
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """What `plimsoll init` takes."""
-    parser.add_argument("target", help="what answers: package.module:function")
+    parser.add_argument(
+        "target", help="what answers: package.module:function, a URL, openai:MODEL, or openai:MODEL@URL"
+    )
     parser.add_argument("--sample", metavar="FILE", type=Path, help="real records, one JSON object a line")
     parser.add_argument("--system", metavar="NAME", help="default: from the folder's name")
     parser.add_argument("--into", metavar="DIR", type=Path, default=Path(), help="default: the current folder")
@@ -34,7 +39,7 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
     for line in started.skipped:
         out.say(f"  {line}")
     if started.target_problem:
-        out.say(f"The target cannot be imported yet: {started.target_problem}")
+        out.say(f"The target cannot be asked yet: {started.target_problem}")
     out.show("\nNext:")
     for number, step in enumerate(_steps(started), 1):
         out.show(f"  {number}. {step}")

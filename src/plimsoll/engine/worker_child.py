@@ -42,7 +42,7 @@ _SAID: Final = 500  # characters of an error that are sent
 _KINDS: Final = frozenset({"timeout", "unavailable", "error", "invalid", "crash"})
 
 
-def work(arguments: list[str], opened: Callable[[], tuple[str, ...]] = tuple) -> int:
+def _work(arguments: list[str], opened: Callable[[], tuple[str, ...]]) -> int:
     """The main loop.
 
     Args:
@@ -75,14 +75,12 @@ def work(arguments: list[str], opened: Callable[[], tuple[str, ...]] = tuple) ->
     return 0
 
 
-def main() -> None:
-    """Work until the owner is gone; then end whatever threads the callable has left."""
+def run(arguments: list[str], opened: Callable[[], tuple[str, ...]] = tuple) -> int:
+    """Work until the owner is gone; gives the exit code."""
     try:
-        code = work(sys.argv[1:])
+        return _work(arguments, opened)
     except OSError:
-        code = 0  # the owner is gone
-    sys.stderr.flush()
-    sys.exit(code)
+        return 0  # the owner is gone
 
 
 def _end_with(owner: int) -> None:
@@ -152,4 +150,4 @@ def _raised(why: BaseException, opened: tuple[str, ...]) -> Raised:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -183,6 +184,17 @@ def files_of(endpoint: Endpoint) -> tuple[str, ...]:
     return tuple(dict.fromkeys(file for file in found if file))
 
 
+def service_of(url: str) -> str:
+    """The service that a URL is answered by.
+
+    >>> service_of("https://models.example.org/read"), service_of("http://[::1]:8000/v1")
+    ('models.example.org:443', '[::1]:8000')
+    """
+    scheme, _, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
+    return host if re.search(r":\d+$", host) else f"{host}:{443 if scheme == 'https' else 80}"
+
+
 __all__ = [
     "OWN_FIELDS",
     "Certainty",
@@ -197,4 +209,5 @@ __all__ = [
     "Secret",
     "Tensor",
     "files_of",
+    "service_of",
 ]

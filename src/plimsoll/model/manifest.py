@@ -30,7 +30,7 @@ from plimsoll.model.asked import (
 from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Tier
 from plimsoll.model.declared import Declared
-from plimsoll.model.endpoint import ChatEndpoint, Endpoint, HttpService, OnnxModel
+from plimsoll.model.endpoint import ChatEndpoint, Endpoint, HttpService, OnnxModel, service_of
 from plimsoll.model.threshold import Threshold
 
 FORMAT: Final = 1  # the version of this format, as the key `plimsoll` says it
@@ -154,6 +154,12 @@ class Target(Declared, frozen=True, kw_only=True):
     def endpoint(self) -> Endpoint | None:
         """What answers, where it is no Python callable."""
         return self.http or self.openai or self.onnx
+
+    @property
+    def service(self) -> str:
+        """The service that a remote target is, as ``host:port``; "" for one that answers here."""
+        remote = self.http or self.openai
+        return "" if remote is None else service_of(remote.url)
 
     @property
     def is_remote(self) -> bool:

@@ -46,12 +46,7 @@ may:                           # contacts from above
   decommission: [business@fill-in.invalid]
 
 target:
-  python: {target}
-  # path: [src]                # folders to import from, beside this file's own
-  # artifacts: [model.bin]     # files it reads: weights, prompts, tables; part of the release
-  # environment: [MODEL_NAME]  # variables that decide how it answers, by name; part of the release
-  # services: [api.example.org:443]    # what it reaches over the network
-  deadline: 1s                 # what a caller waits at most
+{target}
   fallback: [hold]             # when it fails or is late, a person takes the case
 
 decisions:                     # every kind of decision it makes or influences
@@ -89,6 +84,39 @@ threshold:                     # the line; it counts once the leader has signed 
     - accountability.complete = 100%      # governance: every decision type has its people and its audit trail
 """
 
+_PYTHON: Final = """\
+  python: {callable}
+  # path: [src]                # folders to import from, beside this file's own
+  # artifacts: [model.bin]     # files it reads: weights, prompts, tables; part of the release
+  # environment: [MODEL_NAME]  # variables that decide how it answers, by name; part of the release
+  # services: [api.example.org:443]    # what it reaches over the network
+  deadline: 1s                 # what a caller waits at most"""
+
+_HTTP: Final = """\
+  identity: "Fill in: what the service says of its version"    # another one is another release
+  http:
+    url: {url}
+    # headers: {{authorization: {{env: MY_TOKEN, prefix: "Bearer "}}}}    # a secret is named, never written here
+    # request: {{text: {{pointer: /text}}}}    # what is sent, made from the record; without it, the record itself
+    # response: {{output: /output, confidence: /confidence}}    # where the answer stands; without it, the whole reply
+  deadline: 5s                 # what a caller waits at most"""
+
+_CHAT: Final = """\
+  # identity: {model}          # the model that replies must name; another one is no answer
+  openai:
+    url: {url}
+    model: {model}
+{key}
+    messages:                  # made from the record; without them, the record is a chat request itself
+      - {{role: user, content: {{as_text: "{{}}"}}}}    # {{}} is the whole record, {{/text}} a field of it
+    settings: {{temperature: 0}}
+    # schema: answer.schema.json    # the answer is then JSON of this form
+    # confidence: joint        # made of the tokens' log probabilities
+  deadline: 30s                # what a caller waits at most"""
+
+_KEY: Final = "    key: {env: OPENAI_API_KEY}    # a secret is named, never written here"
+OPENAI_URL: Final = "https://api.openai.com/v1"
+
 _SAMPLES: Final = """\
 samples:                       # what the assessments measure with: real input, not made up
   feed: {feed}
@@ -104,19 +132,33 @@ def starting_manifest(target: str, sample: str | None, contract: str | None, sys
     """A commented manifest of one page that loads without a problem.
 
     Args:
-        target: the callable, as ``package.module:callable``.
+        target: the callable, as ``package.module:callable``; the URL of a service; or ``openai:MODEL`` or
+            ``openai:MODEL@URL`` for a chat endpoint, the base URL being OpenAI's own where none is given.
         sample: folder of JSON Lines files with real input, relative to the manifest; None: there is none yet.
         contract: data contract of the input, relative to the manifest; None: there is none yet.
         system: short name of a-z, 0-9 and '-'; `slug_of` makes one.
     """
-    decision = slug_of(target.rpartition(":")[2].rpartition(".")[2]) or "answer"
+    block, named = _target_block(target)
+    decision = slug_of(named) or "answer"
     return _START.format(
         system=_written(system),
-        target=_written(target),
+        target=block,
         decision=_written(decision),
         inputs=f"inputs: [{_written(contract)}]" if contract else "# inputs: [contracts/input.odcs.yaml]",
         samples=_SAMPLES.format(feed=_written(sample)) if sample else _NO_SAMPLES,
     )
+
+
+def _target_block(target: str) -> tuple[str, str]:
+    """The keys of the target, and what a decision type could be called after."""
+    if target.startswith(("http://", "https://")):
+        path = re.split(r"[?#]", target.partition("://")[2])[0].rstrip("/")
+        return _HTTP.format(url=_written(target)), path.rpartition("/")[2] if "/" in path else ""
+    if target.startswith("openai:"):
+        model, _, url = target.removeprefix("openai:").partition("@")
+        key = f"    # {_KEY.strip()}" if url else _KEY
+        return _CHAT.format(url=_written(url or OPENAI_URL), model=_written(model), key=key), ""
+    return _PYTHON.format(callable=_written(target)), target.rpartition(":")[2].rpartition(".")[2]
 
 
 def placeholders(manifest: Manifest) -> tuple[str, ...]:

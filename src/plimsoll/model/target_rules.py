@@ -135,7 +135,7 @@ def _a_chat_is_well_asked(read: Read) -> Iterator[Problem]:
                 "manifest.template",
                 (*at, "messages"),
                 "'messages' is not a list of messages",
-                fix='write [{role: user, content: {text: "{/question}"}}]',
+                fix='write [{role: user, content: {as_text: "{/question}"}}]',
             )
         settings = {} if endpoint.settings is None else endpoint.settings.value
         if not isinstance(settings, dict):

@@ -2,14 +2,14 @@
 
 A template is JSON as it will be sent, in which an object of one of these forms stands for something else:
 
-==================================== ==========================================================================
-``{pointer: /claim/text}``           the record's value at that place, whatever it is
-``{pointer: /note, else: ""}``       the same, or another value where the record has nothing there
-``{text: "Claim: {/claim/text}"}``   a text with values of the record in it; ``{}`` is the whole record, ``{{`` a
-                                     brace. Texts are put in as they are, everything else as JSON
-``{file: prompts/system.txt}``       the text of a file, relative to the manifest; part of the release
-``{literal: {pointer: x}}``          the value as it stands, whatever its keys
-==================================== ==========================================================================
+======================================= ======================================================================
+``{pointer: /claim/text}``              the record's value at that place, whatever it is
+``{pointer: /note, else: ""}``          the same, or another value where the record has nothing there
+``{as_text: "Claim: {/claim/text}"}``   a text with values of the record in it; ``{}`` is the whole record, ``{{`` a
+                                        brace. Texts are put in as they are, everything else as JSON
+``{from_file: prompts/system.txt}``     the text of a file, relative to the manifest; part of the release
+``{literal: {pointer: x}}``             the value as it stands, whatever its keys
+======================================= ======================================================================
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import msgspec
 from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.pointer import Steps, look_up, parse_pointer
 
-_DIRECTIVES: Final = frozenset({"pointer", "text", "file", "literal"})
+_DIRECTIVES: Final = frozenset({"pointer", "as_text", "from_file", "literal"})
 _PLACE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NOTHING: Final = object()
 
@@ -93,37 +93,29 @@ def template_problems(
 
 
 def _directive(data: dict[str, Any]) -> str:
-    """The directive that an object is; "" when it is sent as an object.
-
-    ``text`` and ``file`` are also keys of what services are sent (``{type: text, text: …}``), so they are directives
-    only where they stand alone.
-    """
-    if "pointer" in data:
-        return "pointer"
-    return next(iter(data)) if len(data) == 1 and not _DIRECTIVES.isdisjoint(data) else ""
+    """The directive that an object is; "" when it is sent as an object."""
+    return min(_DIRECTIVES & data.keys(), default="")
 
 
 def _directive_problem(name: str, data: dict[str, Any]) -> NotUnderstood | None:
-    more = sorted(data.keys() - {name, "else"})
+    more = sorted(data.keys() - {name} - ({"else"} if name == "pointer" else set()))
     if more:
         return NotUnderstood(
-            f"'{name}' stands beside '{more[0]}'; an object with '{name}' holds nothing else but 'else'",
+            f"'{name}' stands beside '{more[0]}'; an object with '{name}' holds nothing else",
             fix="write {literal: {…}} around an object that is to be sent as it stands",
         )
     given = data[name]
     if name == "literal":
         return None
     if not isinstance(given, str):
-        return NotUnderstood(
-            f"'{name}' asks for a text", fix=f"write {{{name}: …}} with a text, or {{literal: {{{name}: …}}}}"
-        )
+        return NotUnderstood(f"'{name}' asks for a text", fix=f"write {{{name}: …}} with a text")
     try:
         if name == "pointer":
             parse_pointer(given)
-        elif name == "text":
+        elif name == "as_text":
             _pieces(given)
         elif not given.strip():
-            return NotUnderstood("'file' asks for the path of a file", fix="write {file: prompts/system.txt}")
+            return NotUnderstood("'from_file' asks for a path", fix="write {from_file: prompts/system.txt}")
     except NotUnderstood as wrong:
         return wrong
     return None
@@ -177,10 +169,10 @@ def _compiled(data: Any, texts: Mapping[str, str]) -> Any:
     match _directive(data):
         case "pointer":
             node: Any = _Pointer(data["pointer"], parse_pointer(data["pointer"]), data.get("else", _NOTHING))
-        case "text":
-            node = _Text(_pieces(data["text"]))
-        case "file":
-            node = texts[data["file"]]
+        case "as_text":
+            node = _Text(_pieces(data["as_text"]))
+        case "from_file":
+            node = texts[data["from_file"]]
         case "literal":
             node = _Literal(data["literal"])
         case _:
@@ -239,8 +231,8 @@ def _files(data: Any) -> Iterator[str]:
             yield from _files(item)
     elif isinstance(data, dict):
         name = _directive(data)
-        if name == "file":
-            yield data["file"]
+        if name == "from_file":
+            yield data["from_file"]
         elif not name:
             for item in data.values():
                 yield from _files(item)

@@ -5,8 +5,9 @@ stays. Python reports to its audit hooks (PEP 578) every ``open``, also those of
 module and shared library that is loaded, every SQLite file, and every command that is started. Services are in
 `plimsoll.rollout.reached`.
 
-Not seen: what a child process reads, and what compiled code opens by itself without asking Python (ONNX Runtime,
-XGBoost). Such files must be declared under ``target.artifacts`` by who knows of them.
+Worker processes of a target are watched in the same way, and say what they opened. Not seen: what another child
+process reads, and what compiled code opens by itself without asking Python (ONNX Runtime, XGBoost). Such files must be
+declared under ``target.artifacts`` by who knows of them.
 """
 
 from __future__ import annotations
@@ -90,6 +91,10 @@ class OpenedFiles:
     def services(self, about: str = "") -> frozenset[str]:
         """The services that were reached for a project since its first start, as ``host:port`` or ``unix:/path``."""
         return self._reached[about].services if about in self._reached else frozenset()
+
+    def note(self, about: str, paths: Iterable[str]) -> None:
+        """Add what a process of ours has opened for a project: real paths, as its own watcher noted them."""
+        self._seen.setdefault(about, set()).update(paths)
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         # Runs on every audit event of the process: two comparisons for all but a few of them.
