@@ -14,12 +14,12 @@ from typing import TypedDict
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly
+from plimsoll.guard import CallRules, GuardedType, GuardSettings, Hold, PythonTarget, load_python_target
 from plimsoll.guard import Guard as BareGuard
-from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, load_python_target
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
-from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
+from plimsoll.model.manifest import Classification, DecisionType, Durability, Manifest
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.rollout import OpenedFiles, Release, build_release, search_path, uncovered
 
@@ -200,8 +200,8 @@ class Project:
             release=self.release.digest,
             types={name: _guarded(name, kind) for name, kind in manifest.decisions.items()},
             deadline_s=None if manifest.target.deadline is None else manifest.target.deadline.base,
-            concurrency=manifest.target.concurrency,
-            hold_on_failure=FallbackStep.HOLD in manifest.target.fallback,
+            call=CallRules(concurrency=manifest.target.concurrency),
+            fallback=tuple(Hold() for _ in manifest.target.fallback),
             batched=manifest.durability is Durability.BATCHED,
             seal=manifest.data.classification in SEALED,
             run=run,
