@@ -88,22 +88,19 @@ class Lane:
 
     # -- attempts
 
-    def at_once(self, passage: Passage, trial: Trial) -> Called | None:
+    def at_once(self, passage: Passage) -> Called | None:
         """Ask right here, where nothing stands before the target but its room, and nobody has to be waited for.
 
         None: that cannot be, and nothing was done. It is `ask` on the shortest way, which most decisions take.
         """
         if not self._is_bare or passage.until is not None or not self.room.take_free():
             return None
-        trial.attempts = 1
+        passage.asked = 1
         key = _key(passage) if passage.key else ""
         called = self._caller.here(
             Ask(record=passage.value, type=passage.type, subject=passage.subject, principal=passage.principal, key=key)
         )
         passage.target_ns = called.ns
-        if called.why:
-            trial.failed, trial.error = (called.why,), called.error
-            passage.retry_after_s = called.retry_after_s
         return called
 
     async def ask(self, passage: Passage, trial: Trial, ways: Ways) -> Called:
@@ -163,6 +160,7 @@ class Lane:
             return ticket
         called: Called | None = None
         trial.attempts += 1
+        passage.asked += 1
         try:
             called = await ways.call(self._caller, ticket.ask, ticket.limit_s)
         finally:
@@ -207,6 +205,7 @@ class Lane:
         elif not called.asked:
             outcome = Outcome.NEITHER
             trial.attempts -= 1
+            passage.asked -= 1
         else:
             if called.why == "deadline" and ticket.shares:
                 called = msgspec.structs.replace(called, why="target-timeout")

@@ -46,7 +46,8 @@ class Passage(msgspec.Struct, kw_only=True):
     disposition: Disposition = Disposition.FAILED
     via: str = "live"
     why: str = ""
-    trials: tuple[Trial, ...] = ()
+    asked: int = 0  # attempts at targets
+    trials: tuple[Trial, ...] = ()  # the steps of its way; none where the target answered at once
     target_ns: int = 0
     waited_ns: int = 0
     retry_after_s: float | None = None
@@ -64,12 +65,6 @@ class Passage(msgspec.Struct, kw_only=True):
         """This is how it ends, unless something ends it otherwise."""
         self.disposition = disposition
         self.why = why
-
-    @property
-    def called(self) -> bool:
-        """Whether any target was asked."""
-        trials = self.trials
-        return bool(trials) and (trials[0].attempts > 0 or any(trial.attempts for trial in trials))
 
     def left_s(self, now: int) -> float | None:
         """Seconds that the caller still waits; None: as long as it takes."""

@@ -8,7 +8,7 @@ import msgspec
 
 from plimsoll.guard.call import Called
 from plimsoll.guard.lane import Lane
-from plimsoll.guard.outlet import Outlet
+from plimsoll.guard.outlet import Outlet, Refused
 from plimsoll.guard.passage import NS, Passage, Trial
 from plimsoll.guard.settings import Constant, FallbackStep, Hold, OtherTarget
 from plimsoll.guard.ways import Ways
@@ -46,13 +46,18 @@ class Path:
 
     def at_once(self, passage: Passage) -> bool:
         """Answer without waiting for anything, where that can be; False: the way is still to be followed."""
-        trial = Trial(name=self.name, started=passage.started)
-        called = self.lane.at_once(passage, trial)
+        called = self.lane.at_once(passage)
         if called is None:
             return False
         passage.via = self.name
+        refused = None if called.why else self._outlet.refuses(passage, called.returned)
+        if not called.why and refused is None:
+            return True
+        trial = Trial(name=self.name, started=passage.started, attempts=1, error=called.error)
         passage.trials = (trial,)
-        return self._answers(passage, trial, called)
+        passage.retry_after_s = called.retry_after_s
+        _end(trial, called, refused)
+        return False
 
     async def follow(self, passage: Passage, ways: Ways) -> None:
         """Go from step to step until one of them ends the passage."""
@@ -72,7 +77,7 @@ class Path:
             if answered:
                 passage.via = f"fallback:{step.name}"
                 return
-        passage.end(Disposition.FAILED if passage.called else Disposition.SHED, first.why)
+        passage.end(Disposition.FAILED if passage.asked else Disposition.SHED, first.why)
 
     async def _by_target(self, name: str, lane: Lane, passage: Passage, ways: Ways) -> bool:
         trial = _begin(name, passage)
@@ -82,11 +87,9 @@ class Path:
         return self._answers(passage, trial, called)
 
     def _answers(self, passage: Passage, trial: Trial, called: Called) -> bool:
-        trial.why = called.why
-        if not called.why and self._outlet.takes(passage, trial, called.returned):
-            return True
-        trial.ended = NS()
-        return False
+        refused = None if called.why else self._outlet.refuses(passage, called.returned)
+        _end(trial, called, refused)
+        return not trial.why
 
     async def _by_other(self, step: OtherTarget, passage: Passage, ways: Ways) -> bool:
         lane = self._find(step)
@@ -98,11 +101,9 @@ class Path:
         return False
 
     def _by_constant(self, step: Constant, passage: Passage) -> bool:
-        trial = _begin(step.name, passage)
         # Made anew each time: what an answer holds belongs to its caller.
-        answered = self._outlet.takes(passage, trial, msgspec.json.decode(msgspec.json.encode(step.output)))
-        trial.ended = NS()
-        return answered
+        output = msgspec.json.decode(msgspec.json.encode(step.output))
+        return self._answers(passage, _begin(step.name, passage), Called(returned=output))
 
     def _hold(self, step: Hold, passage: Passage, why: str) -> None:
         trial = _begin(step.name, passage)
@@ -115,3 +116,12 @@ def _begin(name: str, passage: Passage) -> Trial:
     trial = Trial(name=name, started=NS())
     passage.trials = (*passage.trials, trial)
     return trial
+
+
+def _end(trial: Trial, called: Called, refused: Refused | None) -> None:
+    trial.ended = NS()
+    trial.why = called.why
+    if called.why and called.asked:
+        trial.failed = trial.failed or (called.why,)
+    if refused is not None:
+        trial.why, trial.error, trial.output = refused.why, refused.error, refused.output

@@ -59,7 +59,7 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         header=Header(
             type=passage.type[:80].encode("utf-8", "replace").decode(),
             tier="undeclared" if kind is None else str(kind.tier),
-            called=passage.called,
+            called=passage.asked > 0,
             disposition=str(passage.disposition),
         ),
         seal=settings.seal,
