@@ -51,6 +51,7 @@ def open_guard(ledger):
         others=None,
         spend=None,
         chance=random.random,
+        ledger=ledger,
         **settings,
     ):
         rules = {name: settings.pop(name) for name in ("concurrency", "queue", "retry", "breaker") if name in settings}
@@ -81,7 +82,7 @@ def open_guard(ledger):
             inputs={},
             default_input=checker,
             output=out,
-            others=others or {},
+            others={} if others is None else others,
             spend=spend,
             chance=chance,
         )

@@ -11,15 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypedDict
 
+from plimsoll.assembly.calling import call_rules, fallback_steps, standby_names
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly
-from plimsoll.guard import CallRules, GuardedType, GuardSettings, Hold, PythonTarget, load_python_target
+from plimsoll.guard import Constant, GuardedType, GuardSettings, PythonTarget, Target, load_python_target
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
 from plimsoll.model.manifest import Classification, DecisionType, Durability, Manifest
+from plimsoll.model.manifest import Target as DeclaredTarget
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.rollout import OpenedFiles, Release, build_release, search_path, uncovered
 
@@ -43,6 +45,7 @@ class GuardParts(TypedDict):
     inputs: Mapping[str, Checker]
     default_input: Checker | None
     output: Checker | None
+    others: Mapping[str, Target]
 
 
 class Project:
@@ -176,13 +179,17 @@ class Project:
         """The key that signs checkpoints; made on the spot when there is none, and then pinned by nobody."""
         return own_key(self.state / "ledger.key")
 
-    def load_target(self) -> PythonTarget:
+    def load_target(self, declared: DeclaredTarget | None = None) -> PythonTarget:
         """Import what answers.
+
+        Args:
+            declared: another target than the one that is asked first.
 
         Raises:
             TargetError: it cannot be imported; with what to do.
         """
-        return load_python_target(self.manifest.target.python, search_path(self.manifest, self.folder))
+        target = declared or self.manifest.target
+        return load_python_target(target.python, search_path(target, self.folder))
 
     def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
         """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""
@@ -192,16 +199,19 @@ class Project:
         """What a guard of this system is made of, all but its ledger.
 
         Raises:
-            TargetError: the target cannot be imported.
+            TargetError: the target, or one of its fallback chain, cannot be imported.
+            InputError: a constant of the fallback chain breaks the output contract.
         """
         manifest = self.manifest
+        output = self._compile(self.outputs[0]) if self.outputs else None
+        self._check_constants(output)
         settings = GuardSettings(
             system=manifest.system,
             release=self.release.digest,
             types={name: _guarded(name, kind) for name, kind in manifest.decisions.items()},
             deadline_s=None if manifest.target.deadline is None else manifest.target.deadline.base,
-            call=CallRules(concurrency=manifest.target.concurrency),
-            fallback=tuple(Hold() for _ in manifest.target.fallback),
+            call=call_rules(manifest.target),
+            fallback=fallback_steps(manifest.target),
             batched=manifest.durability is Durability.BATCHED,
             seal=manifest.data.classification in SEALED,
             run=run,
@@ -212,8 +222,23 @@ class Project:
             target=self.load_target(),
             inputs=self.checkers,
             default_input=self.default_checker,
-            output=self._compile(self.outputs[0]) if self.outputs else None,
+            output=output,
+            others=dict(
+                zip(standby_names(manifest.target), map(self.load_target, manifest.target.standbys), strict=True)
+            ),
         )
+
+    def _check_constants(self, output: Checker | None) -> None:
+        """A constant that its contract refuses would fail just when it is needed."""
+        for step in fallback_steps(self.manifest.target):
+            reasons = output.check(step.output).reasons if output and isinstance(step, Constant) else ()
+            if reasons:
+                first = reasons[0]
+                raise InputError(
+                    f"{self.file}: the constant of target.fallback breaks the contract of the output: "
+                    f"'{first.path}' {first.rule}, expected is {first.expected}",
+                    fix="mend the constant, or the contract under data.outputs",
+                )
 
 
 def own_key(path: Path) -> PrivateKey:

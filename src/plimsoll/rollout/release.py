@@ -13,7 +13,7 @@ import msgspec
 
 from plimsoll.errors import InputError, TargetError
 from plimsoll.model.canonical import digest, digest_bytes
-from plimsoll.model.manifest import Manifest
+from plimsoll.model.manifest import Manifest, Target
 from plimsoll.rollout.installed import installed_distributions
 
 
@@ -36,9 +36,10 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 def build_release(manifest: Manifest, folder: Path, *, environment: Sequence[str] | None = None) -> Release:
     """The release of what lies in the manifest's folder now.
 
-    Covers how the manifest says the system runs, the sources of the target's package, the declared artifacts, the
-    contracts, the interpreter, and every installed distribution by version. People and threshold have digests of their
-    own: mending an e-mail address or tightening a condition makes no new release.
+    Covers how the manifest says the system runs, the sources of the target's package, the declared artifacts (both also
+    of the targets in its fallback chain), the contracts, the interpreter, and every installed distribution by version.
+    People and threshold have digests of their own: mending an e-mail address or tightening a condition makes no new
+    release.
 
     Args:
         manifest: what declares the system.
@@ -50,13 +51,14 @@ def build_release(manifest: Manifest, folder: Path, *, environment: Sequence[str
         InputError: a declared artifact or contract cannot be read.
     """
     files: dict[str, Path] = {}
-    for name, source in target_sources(manifest, folder):
-        key = f"source:{name}"
-        while key in files:  # two portions of a namespace package may each hold a file of the same name
-            key += " (another)"
-        files[key] = source
-    for artifact in manifest.target.artifacts:
-        files[f"artifact:{artifact}"] = folder / artifact
+    for target in (manifest.target, *manifest.target.standbys):
+        for name, source in target_sources(target, folder):
+            key = f"source:{name}"
+            while files.get(key, source) != source:  # portions of a namespace package may each hold a file of a name
+                key += " (another)"
+            files[key] = source
+        for artifact in target.artifacts:
+            files[f"artifact:{artifact}"] = folder / artifact
     for contract in (*manifest.data.inputs, *manifest.data.outputs):
         files[f"contract:{contract}"] = folder / contract
     parts = {name: digest_bytes(_read(path, name)) for name, path in sorted(files.items())}
@@ -84,16 +86,16 @@ def release_digest(parts: Mapping[str, str]) -> str:
     return digest(dict(parts))
 
 
-def target_sources(manifest: Manifest, folder: Path) -> tuple[tuple[str, Path], ...]:
-    """The code of the target's top-level package, or its one module: name within the release, and file.
+def target_sources(target: Target, folder: Path) -> tuple[tuple[str, Path], ...]:
+    """The code of a target's top-level package, or its one module: name within the release, and file.
 
     It is looked for as Python's import does it. Extension modules and byte code without a source are code too.
 
     Raises:
         TargetError: there is no such module in the manifest's folder, under ``target.path``, or installed.
     """
-    module = manifest.target.python.partition(":")[0].partition(".")[0]
-    spec = _find(module, [str(place.resolve()) for place in search_path(manifest, folder)])
+    module = target.python.partition(":")[0].partition(".")[0]
+    spec = _find(module, [str(place.resolve()) for place in search_path(target, folder)])
     if spec is None:
         raise TargetError(
             f"there is no module '{module}' beside the manifest, under target.path, or installed",
@@ -128,9 +130,9 @@ def _existing(path: Path) -> Path | None:
     return next((place for place in (path, *path.parents) if place.is_file()), None)
 
 
-def search_path(manifest: Manifest, folder: Path) -> tuple[Path, ...]:
-    """Where the target is imported from, before what is installed: the manifest's folder, then ``target.path``."""
-    return (folder, *(folder / place for place in manifest.target.path))
+def search_path(target: Target, folder: Path) -> tuple[Path, ...]:
+    """Where a target is imported from, before what is installed: the manifest's folder, then ``target.path``."""
+    return (folder, *(folder / place for place in target.path))
 
 
 def _name(path: Path, root: Path, folder: Path) -> str:
