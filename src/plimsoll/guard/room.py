@@ -21,16 +21,16 @@ _LEAST_WAIT_S: Final = 0.1  # what a caller who was turned away is asked to wait
 
 
 class _Waiter:
-    """Somebody who waits for a place. ``told`` is None until it is said: True, it has one; False, there is none."""
+    """Somebody who waits for a place."""
 
-    __slots__ = ("told", "until_ns")
+    __slots__ = ("has_place", "until_ns")
 
     def __init__(self, until_ns: int | None) -> None:
         self.until_ns = until_ns
-        self.told: bool | None = None
+        self.has_place = False
 
     def wake(self) -> bool:
-        """It was told; False when nobody is there any more."""
+        """Tell that there is a place; False when nobody is there any more."""
         raise NotImplementedError
 
 
@@ -68,14 +68,14 @@ class _Task(_Waiter):
 
 
 class Room:
-    """The places at one target, shared by threads and event loops; first come, first served.
+    """The places at one target, shared by threads and event loops.
 
     Whoever takes a place leaves it when the work has really ended: a thread that is stuck in its target is still in
     there, whoever has stopped waiting for it.
 
-    When a place comes free it goes to the first in the queue who can still be served in time, by how long calls took
-    lately; who cannot is turned away then. Else a queue as long as the deadline would have every place work for callers
-    who are about to give up.
+    A place that comes free goes to who has waited longest, if the time that this caller has left is what calls need.
+    Else it goes to who came last and has most time left: in a queue that has become as long as the deadline, every
+    place would otherwise work for somebody who is about to give up, and hardly any answer come in time.
 
     Args:
         places: calls inside at once, at least 1.
@@ -155,15 +155,15 @@ class Room:
     def _withdraw(self, waiter: _Waiter, *, keep: bool) -> bool:
         """End a wait; whether the waiter has a place now. A place it was given and does not ``keep`` is passed on."""
         with self._lock:
-            if waiter.told is None:
-                self._waiting.remove(waiter)
-                waiter.told = False
-        if waiter.told and not keep:
+            if not waiter.has_place:
+                with contextlib.suppress(ValueError):  # it was taken out, and its loop was closed
+                    self._waiting.remove(waiter)
+        if waiter.has_place and not keep:
             self.leave()
-        return waiter.told and keep
+        return waiter.has_place and keep
 
     def leave(self, held_ns: int = 0) -> None:
-        """Give a place back, to the first who waits for one.
+        """Give a place back, to somebody who waits for one.
 
         Args:
             held_ns: how long the call took, or was waited for; 0: it says nothing of how long calls take.
@@ -179,9 +179,11 @@ class Room:
         """Whether somebody has the place now. The lock is held."""
         in_time_ns = NS() + self._usual_ns
         while self._waiting:
-            waiter = self._waiting.popleft()
-            waiter.told = waiter.until_ns is None or waiter.until_ns >= in_time_ns
-            if waiter.wake() and waiter.told:
+            until_ns = self._waiting[0].until_ns
+            oldest = until_ns is None or until_ns >= in_time_ns
+            waiter = self._waiting.popleft() if oldest else self._waiting.pop()
+            waiter.has_place = waiter.wake()
+            if waiter.has_place:
                 return True
         return False
 
