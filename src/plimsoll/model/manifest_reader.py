@@ -44,7 +44,7 @@ PLANNED: Final[Mapping[tuple[str, str], str]] = {
 }
 _KINDS_OF_TARGET: Final = frozenset({"http", "openai", "onnx"})  # one of these stands in place of `python`
 
-_WRITTEN_AS_TEXT: Final = frozenset({Quantity, Condition, ShareOf})  # values that are groups to us alone
+_SINGLE: Final = frozenset({Quantity, Condition, ShareOf})  # structs that are written as one value
 _GROUP_NAMES: Final = {"Manifest": "the manifest", "DecisionType": "a decision type", "ReviewCapacity": "review"}
 
 
@@ -133,7 +133,7 @@ class _Reader:
             return self._named_groups(key, data, path)
         if isinstance(key.type, WordOrGroup):
             return self._word_or_group(key.type, data, path)
-        if key.type not in _WRITTEN_AS_TEXT and issubclass(key.type, msgspec.Struct):
+        if key.type not in _SINGLE and issubclass(key.type, msgspec.Struct):
             return self._group(key.type, data, path)
         try:
             return _leaf(key.type, key.asked, data)
@@ -280,6 +280,6 @@ def _groups(group: type[msgspec.Struct], place: str) -> Iterator[tuple[str, Mapp
     yield place, keys
     for name, key in keys.items():
         inner = get_args(key.type)[1] if get_origin(key.type) is dict else key.type
-        if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and inner not in _WRITTEN_AS_TEXT:
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and inner not in _SINGLE:
             deeper = f"{place}.{name}".strip(".")
             yield from _groups(inner, deeper if inner is key.type else f"{deeper}.*")
