@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jsonschema_rs
 import msgspec
 import pytest
@@ -69,6 +71,14 @@ def test_all_of_it_is_read(example: str) -> None:
         FallbackWord.HOLD,
     )
     assert found.standbys == (other,)
+
+
+def test_the_example_of_the_page_is_read(example: str) -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/manifest.md").read_text(encoding="utf-8")
+    shown = page.partition("## How a target is called\n\n```text\n")[2].partition("```")[0]
+    begins, ends = example.index("target:\n"), example.index("decisions:\n")
+    found = read_manifest(example[:begins] + shown + example[ends:], "f").target
+    assert (len(found.fallback), found.queue, found.retry is None) == (4, 64, False)
 
 
 def test_left_out_a_target_is_asked_once_and_whatever_it_does(example: str) -> None:
