@@ -34,13 +34,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import hooks
+from plain import classify
 
 NS = time.perf_counter_ns
 CLAIM = {"claim_id": "c-1", "amount": 1234.5, "kind": "auto", "text": "rear bumper damaged in a car park. " * 8}
-
-
-def classify(claim: dict[str, Any]) -> dict[str, Any]:
-    return {"label": "approve" if claim["amount"] < 5000 else "review", "confidence": 0.93}
 
 
 class Arm:

@@ -1,9 +1,9 @@
-"""A target that the benchmarks' manifest can name; every call goes to the function that a hook was given."""
+"""The function that is measured, as a target that the benchmarks' manifest can name."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def classify(claim: Any) -> Any:
-    raise NotImplementedError(f"the hook's function stands in for this one ({type(claim).__name__})")
+def classify(claim: dict[str, Any]) -> dict[str, Any]:
+    return {"label": "approve" if claim["amount"] < 5000 else "review", "confidence": 0.93}

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 
@@ -20,13 +20,21 @@ from plimsoll import errors
 from plimsoll.cli.parser import COMMANDS, actions_of, command_parser
 from plimsoll.contract import read_contract
 from plimsoll.contract.odcs import FORMATS, OPTIONS
-from plimsoll.model.asked import Key, Text, key_of, keys_of
+from plimsoll.model.asked import Key, Text, WordOrGroup, key_of, keys_of
 from plimsoll.model.declared import Declared
 from plimsoll.model.endpoint import Certainty, Form
-from plimsoll.model.manifest import Classification, Consequence, Durability, FallbackStep, Manifest
+from plimsoll.model.manifest import (
+    Classification,
+    Consequence,
+    Durability,
+    FailureKind,
+    FallbackWord,
+    Manifest,
+)
 from plimsoll.model.manifest_reader import PLANNED
 from plimsoll.model.metrics import METRICS, Metric
 from plimsoll.model.quantity import Quantity, UnitKind, units_of
+from plimsoll.model.share_of import ShareOf
 from plimsoll.model.template import Template
 from plimsoll.model.threshold import Condition, Threshold
 
@@ -57,7 +65,7 @@ def manifest_keys() -> str:
     return "\n".join(_group(Manifest, "")).strip()
 
 
-def _group(group: type[msgspec.Struct], at: str) -> Iterator[str]:
+def _group(group: type[msgspec.Struct], at: str, above: tuple[type, ...] = ()) -> Iterator[str]:
     yield f"### {f'`{at}`' if at else 'The file'}\n"
     said = " ".join((inspect.getdoc(group) or "").split("\n\n", 1)[0].split())
     if said:
@@ -69,13 +77,13 @@ def _group(group: type[msgspec.Struct], at: str) -> Iterator[str]:
         yield f"| `{key.name}` | {_type(key)} | {_unit(key)} | {_default(key)} | {_cell(key.says)} |"
         below += _groups_below(key, where)
     yield ""
-    seen: set[type] = set()
+    seen: set[type] = {*above, group}
     for inner, where in below:
-        if inner in seen:  # the four parties have the same keys
+        if inner in seen:  # the four parties have the same keys, and a fallback's target has those of the target
             continue
         seen.add(inner)
         alike = [w for g, w in below if g is inner]
-        yield from _group(inner, where if len(alike) == 1 else "`, `".join(alike))
+        yield from _group(inner, where if len(alike) == 1 else "`, `".join(alike), (*above, group))
 
 
 def _groups_below(key: Key, where: str) -> list[tuple[type[msgspec.Struct], str]]:
@@ -84,6 +92,8 @@ def _groups_below(key: Key, where: str) -> list[tuple[type[msgspec.Struct], str]
         inner, at = key_of(get_args(inner)[1]).type, f"{where}.<name>"
     elif get_origin(inner) is tuple:
         inner, at = key_of(get_args(inner)[0]).type, f"{where}[]"
+    if isinstance(inner, WordOrGroup):
+        inner = inner.group
     is_group = isinstance(inner, type) and issubclass(inner, Declared | Threshold)
     return [(inner, at)] if is_group else []
 
@@ -101,12 +111,18 @@ def _type(key: Key) -> str:
         int: "whole number",
         str: _TEXTS[key.asked.text],
     }
-    plain[Quantity] = key.asked.unit.value
+    plain |= {Quantity: key.asked.unit.value, ShareOf: "share of a number, such as `50% of 20`", Any: "any value"}
+    if isinstance(key.type, WordOrGroup):
+        return f"one of {_words(key.type.words)}, or a group of keys"
     if key.type in plain:
         return plain[key.type]
     if issubclass(key.type, enum.StrEnum):
-        return "one of " + ", ".join(f"`{word.value}`" for word in key.type)
+        return f"one of {_words(key.type)}"
     return "group of keys"
+
+
+def _words(words: type[enum.StrEnum]) -> str:
+    return ", ".join(f"`{word.value}`" for word in words)
 
 
 def _unit(key: Key) -> str:
@@ -129,7 +145,7 @@ def _default(key: Key) -> str:
     if key.required:
         return "**required**"
     default = key.default
-    if isinstance(default, Quantity | enum.StrEnum | int | str) and str(default):
+    if isinstance(default, Quantity | ShareOf | enum.StrEnum | int | str) and str(default):
         return f"`{str(default).lower() if isinstance(default, bool) else default}`"
     return "none"
 
@@ -141,13 +157,14 @@ def manifest_words() -> str:
         "`decisions.<name>.consequence`": Consequence,
         "`data.classification`": Classification,
         "`durability`": Durability,
-        "`target.fallback`": FallbackStep,
         "`target.openai.output`": Form,
         "`target.openai.confidence`": Certainty,
+        "`target.retry.on`": FailureKind,
+        "`target.fallback`": FallbackWord,
     }
     for name, words in named.items():
         said = " ".join((inspect.getdoc(words) or "").split())
-        rows.append(f"| {name} | {', '.join(f'`{w.value}`' for w in words)}. {_cell(said)} |")
+        rows.append(f"| {name} | {_words(words)}. {_cell(said)} |")
     return "\n".join(rows)
 
 

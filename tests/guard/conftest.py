@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 import pytest
 
 from plimsoll.contract import compile_contract, read_contract
-from plimsoll.guard import Guard, GuardedType, GuardSettings, PythonTarget
+from plimsoll.guard import CallRules, Guard, GuardedType, GuardSettings, PythonTarget
 from plimsoll.ledger import Ledger
 from plimsoll.model.decision import DecisionRecord, Tier
 
@@ -39,7 +41,20 @@ def ledger(tmp_path):
 def open_guard(ledger):
     opened = []
 
-    def make(target, *, contract=CLAIM, output=None, tier=Tier.AUTOMATIC, review_below=None, **settings):
+    def make(
+        target,
+        *,
+        contract=CLAIM,
+        output=None,
+        tier=Tier.AUTOMATIC,
+        review_below=None,
+        others=None,
+        spend=None,
+        chance=random.random,
+        ledger=ledger,
+        **settings,
+    ):
+        rules = {name: settings.pop(name) for name in ("concurrency", "queue", "retry", "breaker") if name in settings}
         checker = None if contract is None else compile_contract(read_contract(contract, "claim.odcs.yaml"))
         out = None if output is None else compile_contract(read_contract(output, "out.odcs.yaml"))
         types = {
@@ -59,13 +74,18 @@ def open_guard(ledger):
             ),
         }
         guard = Guard(
-            GuardSettings(system="claims", release="sha256:" + "a" * 64, types=types, **settings),
+            GuardSettings(
+                system="claims", release="sha256:" + "a" * 64, types=types, call=CallRules(**rules), **settings
+            ),
             ledger=ledger,
-            target=PythonTarget(target, "test:target"),
+            target=PythonTarget(target, "test:target") if callable(target) else target,
             inputs={},
             default_input=checker,
             output=out,
             hold_to_release=lambda _: None,
+            others={} if others is None else others,
+            spend=spend,
+            chance=chance,
         )
         opened.append(guard)
         return guard

@@ -13,25 +13,55 @@ import time
 import pytest
 from assess.a_system import run_python
 
-from plimsoll.guard.call import Called, Caller
-from plimsoll.guard.target import PythonTarget, as_result, load_python_target
+from plimsoll.guard.call import Called
+from plimsoll.guard.intake import Intake
+from plimsoll.guard.lane import Lane
+from plimsoll.guard.passage import NS, Passage, Trial
+from plimsoll.guard.settings import CallRules
+from plimsoll.guard.target import PythonTarget, TargetFault, as_result, load_python_target
+from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
 from plimsoll.model.decision import Result
 
 SLACK_S = 0.5  # a loaded machine; deadlines here are far below it
+
+
+class Asker:
+    """A lane without any rules but its room, asked one record at a time."""
+
+    def __init__(self, target, deadline_s, **rules):
+        target = target if hasattr(target, "ask") else PythonTarget(target, "t")
+        self.lane = Lane(target, CallRules(**rules), changed=print, chance=lambda: 0.5)
+        self.deadline_s = deadline_s
+
+    def call(self, record):
+        return finish(self.lane.ask(self.passage(record), Trial(name="live", started=NS()), FROM_THREAD))
+
+    async def acall(self, record):
+        return await self.lane.ask(self.passage(record), Trial(name="live", started=NS()), ON_LOOP)
+
+    def passage(self, record):
+        until = None if self.deadline_s is None else NS() + int(self.deadline_s * 1e9)
+        return Passage(
+            type="read", kind=None, source="", subject=None, key="", replay_of="", started=NS(), until=until,
+            intake=Intake(value=record), value=record,
+        )  # fmt: skip
+
+    @property
+    def threads(self):
+        return self.lane._caller._pool.threads
 
 
 @pytest.fixture
 def caller():
     made = []
 
-    def make(target, deadline_s=None, concurrency=4):
-        new = Caller(PythonTarget(target, "t"), deadline_s=deadline_s, concurrency=concurrency)
-        made.append(new)
-        return new
+    def make(target, deadline_s=None, concurrency=4, **rules):
+        made.append(Asker(target, deadline_s, concurrency=concurrency, **rules))
+        return made[-1]
 
     yield make
     for one in made:
-        one.close()
+        one.lane.close()
 
 
 def timed(call):
@@ -64,7 +94,7 @@ class TestFromAThread:
 
         mine = caller(target, deadline_s=0.05, concurrency=2)
         assert [mine.call(n).why for n in range(5)] == ["deadline", "deadline", "no-room", "no-room", "no-room"]
-        assert mine._threads()._threads == 2
+        assert mine.threads == 2
         gate.set()
 
     def test_a_job_that_never_began_is_taken_back(self, caller):
@@ -88,17 +118,22 @@ class TestFromAThread:
         time.sleep(0.25)
         assert mine.call(0.0).why == ""
 
-    def test_beyond_a_queue_of_some_thousand_it_says_so_at_once(self, caller):
+    def test_beyond_its_queue_it_says_so_at_once(self, caller):
         gate = threading.Event()
-        mine = caller(lambda _: gate.wait(10), deadline_s=0.02, concurrency=1)
-        mine.call(0)
-        pool = mine._threads()
-        for _ in range(pool.WAITING_MOST):
-            pool.submit(mine.target, 0)
+        mine = caller(lambda _: gate.wait(10), deadline_s=5.0, concurrency=1, queue=2)
+        threads = [threading.Thread(target=mine.call, args=(n,)) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 2
+        while mine.lane.room.waiting < 2 and time.monotonic() < until:
+            time.sleep(0.001)
         called, took = timed(lambda: mine.call(0))
-        assert called.why == "no-room"
-        assert took < 0.02 + SLACK_S
+        assert (called.why, called.asked) == ("no-room", False)
+        assert called.retry_after_s > 0
+        assert took < SLACK_S
         gate.set()
+        for thread in threads:
+            thread.join()
 
     def test_many_callers_at_once_each_get_their_own_answer(self, caller):
         mine = caller(lambda n: n * n, deadline_s=10.0, concurrency=3)
@@ -114,7 +149,7 @@ class TestFromAThread:
         for thread in threads:
             thread.join()
         assert answers == {n: n * n for n in range(1600)}
-        assert mine._threads()._threads <= 3
+        assert mine.threads <= 3
 
     def test_no_job_is_forgotten_when_some_are_given_up(self, caller):
         """Callers that give up and callers that stay, mixed: whoever stays is answered."""
@@ -179,6 +214,13 @@ class TestOnALoop:
         assert (called.why, called.error) == ("target-error", "CancelledError: of my own")
         assert caller(target).call(1).why == "target-error", "from a thread as well"
 
+    def test_an_interrupt_that_an_async_target_raises_in_our_loop_ends_nothing(self, caller):
+        async def target(_):
+            raise KeyboardInterrupt
+
+        mine = caller(target)
+        assert [mine.call(1).error for _ in range(2)] == ["KeyboardInterrupt: "] * 2
+
     @pytest.mark.parametrize("asynchronous", [True, False])
     def test_a_cancellation_of_the_caller_is_the_callers(self, caller, asynchronous):
         began = threading.Event()
@@ -227,7 +269,7 @@ class TestOnALoop:
         assert inside == ["first"]
 
     def test_hundreds_at_once_through_a_small_pool(self, caller):
-        mine = caller(lambda n: n, deadline_s=10.0, concurrency=2)
+        mine = caller(lambda n: n, deadline_s=10.0, concurrency=2, queue=500)
 
         async def work():
             return await asyncio.gather(*(mine.acall(n) for n in range(500)))
@@ -274,7 +316,7 @@ class TestAnAsyncTargetFromAThread:
             await asyncio.sleep(0.01)
             return n
 
-        mine, answers = caller(target, deadline_s=5.0), {}
+        mine, answers = caller(target, deadline_s=5.0, queue=40), {}
         threads = [threading.Thread(target=lambda n=n: answers.update({n: mine.call(n).returned})) for n in range(40)]
         for thread in threads:
             thread.start()
@@ -288,14 +330,14 @@ class TestAnAsyncTargetFromAThread:
 
         mine = caller(target)
         mine.call(1)
-        loop = mine._loop._thread
-        mine.close()
+        loop = mine.lane._caller._loop._thread
+        mine.lane.close()
         assert not loop.is_alive()
 
     def test_closing_ends_the_threads_that_have_nothing_to_do(self, caller):
         mine = caller(lambda _: threading.current_thread(), deadline_s=5.0)
         thread = mine.call(1).returned
-        mine.close()
+        mine.lane.close()
         thread.join(timeout=2)
         assert not thread.is_alive()
 
@@ -319,7 +361,12 @@ def raises(error):
         (SystemExit(3), "target-exit"),
         (GeneratorExit(), "target-error"),
         (asyncio.CancelledError(), "target-error"),
-        (TimeoutError("of its own"), "target-error"),
+        (TimeoutError("of its own"), "target-timeout"),
+        (ConnectionRefusedError("nobody there"), "target-unavailable"),
+        (ConnectionResetError("gone half way"), "target-error"),
+        (TargetFault("crash"), "target-crash"),
+        (TargetFault("invalid", "no JSON"), "target-invalid"),
+        (TargetFault("a kind of its own"), "target-error"),
         (Unspeakable(), "target-error"),
         (RecursionError(), "target-error"),
         (StopIteration(), "target-error"),
@@ -413,7 +460,7 @@ class TestAfterAFork:
         assert mine.call(1).returned == 2
 
         def child():
-            mine.forget_threads()
+            mine.lane.begin_anew()
             return mine.call(2).returned
 
         assert self.in_child(child) == "3"
@@ -427,7 +474,7 @@ class TestAfterAFork:
         assert mine.call(1).returned == 2
 
         def child():
-            mine.forget_threads()
+            mine.lane.begin_anew()
             return mine.call(2).returned
 
         assert self.in_child(child) == "3"

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.errors import UsageError
+from plimsoll.guard import Hold
 from plimsoll.guard.intake import MAX_BYTES, take_in
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.model.control import Action, Control
@@ -144,7 +145,7 @@ def raises_unnamed(_):
 )
 @pytest.mark.parametrize("hold", [False, True])
 def test_whatever_a_target_does_the_caller_is_told_in_time(open_guard, record_of, target, why, hold):
-    guard = open_guard(target, deadline_s=0.2, hold_on_failure=hold)
+    guard = open_guard(target, deadline_s=0.2, fallback=(Hold(),) if hold else ())
     began = time.monotonic()
     answer = guard.decide("read", GOOD)
     assert time.monotonic() - began < 1.0

@@ -6,7 +6,7 @@ import pytest
 
 from plimsoll.errors import InvalidFile, Problem
 from plimsoll.model.decision import Tier
-from plimsoll.model.manifest import Classification, Consequence, FallbackStep, Manifest
+from plimsoll.model.manifest import Classification, Consequence, FallbackWord, Manifest
 from plimsoll.model.manifest_reader import PLANNED, read_manifest, read_manifest_bytes
 from plimsoll.model.quantity import Quantity
 
@@ -26,9 +26,9 @@ THIRTY_FAULTS = [
     (13, 11, "manifest.callable", "did you mean 'claims_reader.model:predict'?"),
     (14, 13, "manifest.quantity", "write a duration in ms s min h day days, such as 300ms"),
     (15, 16, "manifest.range", "write at least 1"),
-    (16, 3, "manifest.planned", "remove it; a call is tried once"),
-    (17, 14, "manifest.planned", "this version falls back on people: hold"),
-    (17, 32, "manifest.word", "did you mean 'hold'?"),
+    (16, 3, "manifest.missing-key", "add 'on': the kinds of failure after which it is asked again"),
+    (17, 14, "manifest.word", "write {constant: …}, with what it is"),
+    (17, 24, "manifest.word", "did you mean 'hold'?"),
     (19, 3, "manifest.name", "write read-amount"),
     (21, 5, "manifest.review-below", "remove it, or write tier: reviewed"),
     (21, 19, "manifest.range", "write at most 100%"),
@@ -87,7 +87,7 @@ def test_the_design_pages_example_loads_with_all_it_declares(example: str) -> No
     assert manifest.system == "claims-reader"
     assert manifest.owners.technical.members == ("builder-1@example.org", "builder-2@example.org")
     assert manifest.target.deadline == Quantity(300, "ms")
-    assert manifest.target.fallback == (FallbackStep.HOLD,)
+    assert manifest.target.fallback == (FallbackWord.HOLD,)
     amount, deny = manifest.decisions["read-amount"], manifest.decisions["deny-claim"]
     assert (amount.tier, amount.consequence, amount.recoverable) == (Tier.REVIEWED, Consequence.FINANCIAL, True)
     assert amount.review_of_this_entry == Quantity(90, "days")
@@ -250,7 +250,6 @@ def test_a_kind_of_target_without_its_keys_is_one_fault(example: str, kind: str)
 
 def test_planned_words_are_said_to_be_planned(example: str) -> None:
     assert the_problem(example.replace("review_below: 90%", "review_below: calibrated")).code == "manifest.planned"
-    assert the_problem(example.replace("[hold]", "[previous-release, hold]")).code == "manifest.planned"
 
 
 def test_a_misspelt_required_key_is_one_fault(example: str) -> None:

@@ -106,6 +106,41 @@ class TestWhatChangesIt:
         system.change("target", "services", to=["api.example.org:443"])
         assert changed(system, before) == {"manifest"}
 
+    @pytest.mark.parametrize(
+        ("path", "to"),
+        [
+            (("target", "queue"), 3),
+            (("target", "breaker"), {}),
+            (("target", "breaker"), {"open_after": "10% of 5"}),
+            (("target", "retry"), {"attempts": 2, "on": ["unavailable"]}),
+            (("target", "fallback"), [{"constant": {"parity": "even"}}]),
+            (("target", "fallback"), ["previous-release"]),
+        ],
+    )
+    def test_how_its_target_is_called(self, system, path, to):
+        before = build(system)
+        system.change(*path, to=to)
+        assert changed(system, before) == {"manifest"}
+
+    def test_a_target_that_stands_in_with_its_code_and_artifacts(self, system):
+        system.write(f"{system.module}_other.py", "def predict(record): return 1\n")
+        system.write("other.bin", b"\x02")
+        other = {"python": f"{system.module}_other:predict", "artifacts": ["other.bin"]}
+        before = build(system)
+        system.change("target", "fallback", to=[{"target": other}])
+        added = {f"source:{system.module}_other.py", "artifact:other.bin"}
+        assert changed(system, before) == {"manifest", *added}
+        before = build(system)
+        for part in added:
+            path = system.folder / part.partition(":")[2]
+            path.write_bytes(path.read_bytes() + b" ")
+        assert changed(system, before) == added
+
+    def test_a_target_of_the_same_module_is_covered_once(self, system):
+        before = build(system)
+        system.change("target", "fallback", to=[{"target": {"python": f"{system.module}:other"}}])
+        assert changed(system, before) == {"manifest"}
+
     def test_the_confidence_below_which_people_look(self, system):
         system.change("review", to={"per_item": "30s", "capacity": "4h"})
         system.change("decisions", "tell", "tier", to="reviewed")

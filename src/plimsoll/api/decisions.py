@@ -168,7 +168,7 @@ def problem_about(answer: Answer, *, close: bool = False) -> HttpProblem:
     }[answer.disposition]
     if answer.disposition is Disposition.REFUSED and "not a declared decision type" in answer.why:
         status, code, fix = 404, "no-such-type", "see /openapi.json for the declared ones"
-    wait = getattr(answer, "retry_after_s", None)
+    wait = answer.retry_after_s
     headers = () if status != 503 else ((b"retry-after", str(max(1, round(wait or 1))).encode()),)
     return HttpProblem(
         status,

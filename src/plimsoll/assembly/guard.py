@@ -39,5 +39,7 @@ class Guard(BareGuard):
 
     def close(self) -> None:
         """Make every record durable, seal the stream, and let go of the ledger."""
-        super().close()
-        self.ledger.close()
+        try:
+            super().close()
+        finally:
+            self.ledger.close()

@@ -10,20 +10,22 @@ import secrets
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 import msgspec
 
+from plimsoll.assembly.calling import call_rules, fallback_steps, standby_names
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
+from plimsoll.guard import Constant, GuardedType, GuardSettings, Target, load_target
 from plimsoll.guard import Guard as BareGuard
-from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, Target, load_target
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
 from plimsoll.model.evidence import SERVICE
-from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
+from plimsoll.model.manifest import Classification, DecisionType, Durability, Manifest
+from plimsoll.model.manifest import Target as DeclaredTarget
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.model.service import undeclared
 from plimsoll.model.threshold import Threshold
@@ -46,11 +48,12 @@ class GuardParts(TypedDict):
     """What `Guard` is made of, by the names of its arguments; all but the ledger."""
 
     settings: GuardSettings
-    target: PythonTarget
+    target: Target
     inputs: Mapping[str, Checker]
     default_input: Checker | None
     output: Checker | None
     hold_to_release: Callable[[Callable[..., Any]], None]
+    others: Mapping[str, Target]
 
 
 class Project:
@@ -235,17 +238,21 @@ class Project:
         """The key that signs checkpoints; made on the spot when there is none, and then pinned by nobody."""
         return own_key(self.ledger_key_path)
 
-    def load_target(self) -> Target:
+    def load_target(self, declared: DeclaredTarget | None = None) -> Target:
         """What answers, ready to be asked; whoever loads it closes it.
+
+        Args:
+            declared: another target than the one that is asked first.
 
         Raises:
             TargetError: it cannot be imported, started or asked as declared; with what to do.
             MissingExtra: it needs an extra that is not installed.
         """
+        target = declared or self.manifest.target
         if self._watcher is None:
-            return load_target(self.manifest.target, self.folder)
+            return load_target(target, self.folder)
         note = partial(self._watcher.note, self.watched_as)
-        return load_target(self.manifest.target, self.folder, worker=WATCHED_WORKER, on_opened=note)
+        return load_target(target, self.folder, worker=WATCHED_WORKER, on_opened=note)
 
     def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
         """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""
@@ -255,16 +262,19 @@ class Project:
         """What a guard of this system is made of, all but its ledger.
 
         Raises:
-            TargetError: the target cannot be imported.
+            TargetError: the target, or one of its fallback chain, cannot be imported.
+            InputError: a constant of the fallback chain breaks the output contract.
         """
         manifest = self.manifest
+        output = self._compile(self.outputs[0]) if self.outputs else None
+        self._check_constants(output)
         settings = GuardSettings(
             system=manifest.system,
             release=self.release.digest,
             types={name: _guarded(name, kind) for name, kind in manifest.decisions.items()},
             deadline_s=None if manifest.target.deadline is None else manifest.target.deadline.base,
-            concurrency=manifest.target.concurrency,
-            hold_on_failure=FallbackStep.HOLD in manifest.target.fallback,
+            call=call_rules(manifest.target),
+            fallback=fallback_steps(manifest.target),
             batched=manifest.durability is Durability.BATCHED,
             seal=manifest.data.classification in SEALED,
             run=run,
@@ -272,12 +282,27 @@ class Project:
         )
         return GuardParts(
             settings=settings,
-            target=cast("PythonTarget", self.load_target()),
+            target=self.load_target(),
             inputs=self.checkers,
             default_input=self.default_checker,
-            output=self._compile(self.outputs[0]) if self.outputs else None,
             hold_to_release=self.hold_to_release,
+            output=output,
+            others=dict(
+                zip(standby_names(manifest.target), map(self.load_target, manifest.target.standbys), strict=True)
+            ),
         )
+
+    def _check_constants(self, output: Checker | None) -> None:
+        """A constant that its contract refuses would fail just when it is needed."""
+        for step in fallback_steps(self.manifest.target):
+            reasons = output.check(step.output).reasons if output and isinstance(step, Constant) else ()
+            if reasons:
+                first = reasons[0]
+                raise InputError(
+                    f"{self.file}: the constant of target.fallback breaks the contract of the output: "
+                    f"'{first.path}' {first.rule}, expected is {first.expected}",
+                    fix="mend the constant, or the contract under data.outputs",
+                )
 
 
 def own_key(path: Path) -> PrivateKey:

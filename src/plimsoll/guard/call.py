@@ -1,80 +1,99 @@
-"""Calling the target: within its deadline, and so that nothing it does can end us."""
+"""Calling a target: nobody waits longer than was said, and nothing that it does can end us."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import threading
 import time
-from collections import deque
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from collections.abc import Callable, Coroutine
+from queue import SimpleQueue
 from typing import Any, Final
 
 import msgspec
 
-from plimsoll.guard.target import PythonTarget
+from plimsoll.guard.room import Room
+from plimsoll.guard.target import FAULTS, Ask, Target, TargetFault, kind_of
+
+_LOOP_LAG_S: Final = 0.02  # in time for the loop to cancel at the limit itself, if nothing blocks it
+_SAID: Final = 500  # characters of a target's error kept in the record
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
-    """How a call ended. Exactly one of ``returned`` and ``why`` speaks."""
+    """How one attempt ended. Exactly one of ``returned`` and ``why`` speaks."""
 
     returned: Any = None
-    why: str = ""  # "deadline", "target-error", "target-exit", "no-room"
+    why: str = ""  # "target-error", "target-timeout"…, "target-exit"; "deadline": the caller's wait is over; "no-room"
+    kind: str = ""  # which of `FAULTS`; "": it answered, or was never asked
     error: str = ""  # type and message of what was raised
     ns: int = 0  # nanoseconds in the target, or waited for it
+    asked: bool = True  # False: the target was not reached
+    retry_after_s: float | None = None  # what the target asks us to wait
 
 
 class Caller:
-    """Calls one target, from threads and from event loops.
+    """Asks one target, from threads and from event loops, for callers who have taken a place in its room.
 
-    A synchronous target with a deadline runs in a pool of at most ``concurrency`` threads, so that its caller can stop
-    waiting; the work itself goes on until it ends, and its thread is not free until then. Without a deadline it runs in
-    the caller's own thread. An asynchronous one is cancelled at its deadline; one that goes on all the same, or blocks
-    its loop, holds up a caller on that loop, and a caller from a thread not.
+    A synchronous target with a limit runs in a thread of ours, so that its caller can stop waiting; the work itself
+    goes on until it ends, and only then the place is left. Without a limit it runs in the caller's own thread. An
+    asynchronous one is cancelled at its limit; one that goes on all the same, or blocks its loop, holds up a caller on
+    that loop, and a caller from a thread not.
     """
 
-    def __init__(self, target: PythonTarget, *, deadline_s: float | None, concurrency: int) -> None:
+    def __init__(self, target: Target, room: Room) -> None:
         self.target = target
-        self.deadline_s = deadline_s
-        self._concurrency = concurrency
+        self.room = room
         self._pool: _Pool | None = None
         self._loop: _LoopThread | None = None
         self._lock = threading.Lock()
 
-    def call(self, record: Any) -> Called:
-        """Call from a thread; returns within the deadline, if there is one."""
+    def call(self, ask: Ask, limit_s: float | None) -> Called:
+        """Ask from a thread; returns within the limit, if there is one."""
         if self.target.is_async:
-            return self._call_async_from_thread(record)
-        if self.deadline_s is None:
-            return _run(self.target, record)
+            return self._our_loop().run(lambda: _run_async(self.target, ask, limit_s), limit_s, self.room.leave)
+        if limit_s is None:
+            return self.here(ask)
         started = time.perf_counter_ns()
-        future = self._threads().submit(self.target, record)
+        job = self._submit(ask)
+        if job is None:
+            return _no_thread()
         try:
-            return future.result(self.deadline_s)
-        except FutureTimeoutError:
-            # A job that never began is taken back, so that it does not run for nobody.
-            waited = "no-room" if future.cancel() else "deadline"
-            return Called(why=waited, ns=time.perf_counter_ns() - started)
-
-    async def acall(self, record: Any) -> Called:
-        """Call from an event loop; without a deadline a synchronous target runs right here, with no thread hop."""
-        if self.target.is_async:
-            return await _run_async(self.target, record, self.deadline_s)
-        if self.deadline_s is None:
-            return _run(self.target, record)
-        started = time.perf_counter_ns()
-        future = self._threads().submit(self.target, record)
-        wrapped = asyncio.wrap_future(future)
-        try:
-            async with asyncio.timeout(self.deadline_s):
-                return await asyncio.shield(wrapped)
-        except asyncio.CancelledError:
-            future.cancel()
+            if job.bell.acquire(timeout=limit_s):
+                return job.called
+        except BaseException:
+            job.claim()
             raise
+        return _given_up(job, started)
+
+    async def acall(self, ask: Ask, limit_s: float | None) -> Called:
+        """Ask from an event loop; without a limit a synchronous target runs right here, with no thread hop."""
+        if self.target.is_async:
+            return await self._on_this_loop(ask, limit_s)
+        if limit_s is None:
+            return self.here(ask)
+        started = time.perf_counter_ns()
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        job = self._submit(ask, lambda: _tell(loop, ended))
+        if job is None:
+            return _no_thread()
+        try:
+            async with asyncio.timeout(limit_s):
+                await ended
         except TimeoutError:
-            waited = "no-room" if future.cancel() else "deadline"
-            return Called(why=waited, ns=time.perf_counter_ns() - started)
+            return _given_up(job, started)
+        except BaseException:
+            job.claim()
+            raise
+        return job.called
+
+    def here(self, ask: Ask) -> Called:
+        """Ask a synchronous target in the caller's own thread, as long as it takes."""
+        try:
+            return _run(self.target, ask)
+        finally:
+            self.room.leave()
 
     def close(self) -> None:
         """Let go of idle threads. A thread that is still inside the target is a daemon and ends with the process."""
@@ -86,31 +105,157 @@ class Caller:
                 self._loop.close()
                 self._loop = None
 
-    def forget_threads(self) -> None:
-        """After a fork: the parent's threads are not here; new ones are started when needed."""
-        self._lock = threading.Lock()
-        self._pool = None
-        self._loop = None
+    async def _on_this_loop(self, ask: Ask, limit_s: float | None) -> Called:
+        called = None
+        try:
+            called = await _run_async(self.target, ask, limit_s)
+        finally:
+            self.room.leave(0 if called is None else called.ns)
+        return called
 
-    def _threads(self) -> _Pool:
+    def _submit(self, ask: Ask, rings: Callable[[], object] | None = None) -> _Job | None:
+        """Hand it to a thread; None, and the place is left, when the system has no more of them."""
         if self._pool is None:
             with self._lock:
-                if self._pool is None:
-                    self._pool = _Pool(self._concurrency)
-        return self._pool
+                self._pool = self._pool or _Pool(self.target, self.room)
+        job = _Job(ask, rings)
+        try:
+            self._pool.submit(job)
+        except RuntimeError:  # "can't start new thread"
+            self.room.leave()
+            return None
+        return job
 
-    def _call_async_from_thread(self, record: Any) -> Called:
+    def _our_loop(self) -> _LoopThread:
         with self._lock:
             if self._loop is None:
                 self._loop = _LoopThread()
-            runner = self._loop
-        return runner.run(_run_async(self.target, record, self.deadline_s), self.deadline_s)
+            return self._loop
 
 
-def _run(target: PythonTarget, record: Any) -> Called:
+class _Job:
+    """One call for a thread of the pool. Whoever claims it first has it: the thread, or the caller who gives it up."""
+
+    __slots__ = ("_claimed", "ask", "bell", "called", "rings")
+
+    def __init__(self, ask: Ask, rings: Callable[[], object] | None) -> None:
+        self.ask = ask
+        self.rings = rings  # in place of the bell
+        self.bell = threading.Lock()
+        self.bell.acquire()
+        self.called = _NOT_BEGUN
+        self._claimed = threading.Lock()
+
+    def claim(self) -> bool:
+        return self._claimed.acquire(blocking=False)
+
+    def end(self, called: Called) -> None:
+        self.called = called
+        self.bell.release()
+        if self.rings is not None:
+            self.rings()
+
+
+class _Pool:
+    """Daemon threads that take one call each: a target that never returns must not keep the process from ending.
+
+    ``concurrent.futures`` joins its threads at exit, so one hung target would hang the interpreter. Whoever submits
+    has a place in the room, so there are never more threads than places, and never a job without a thread.
+    """
+
+    def __init__(self, target: Target, room: Room) -> None:
+        self._target = target
+        self._room = room
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self.threads = 0
+        self._idle = 0  # threads with nothing to do and nothing coming to them
+
+    def submit(self, job: _Job) -> None:
+        """Raises RuntimeError when the system has no thread for it."""
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            else:
+                threading.Thread(target=self._work, name="plimsoll-target", daemon=True).start()
+                self.threads += 1
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        for _ in range(self.threads):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            called = _run_to_its_end(self._target, job.ask) if job.claim() else _NOT_BEGUN
+            with self._lock:
+                self._idle += 1
+            self._room.leave(called.ns)
+            job.end(called)
+            del job, called  # what a call held must not stay until the next one
+
+
+class _LoopThread:
+    """One event loop in a thread of its own, for asynchronous targets that are called from threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="plimsoll-loop", daemon=True)
+        self._thread.start()
+
+    def run(
+        self, work: Callable[[], Coroutine[Any, Any, Called]], limit_s: float | None, leave: Callable[[int], None]
+    ) -> Called:
+        """Run ``work`` there, and leave the room when it has ended; that may be after this returns."""
+        started = time.perf_counter_ns()
+        bell = threading.Lock()
+        bell.acquire()
+        tasks: list[asyncio.Task[Called]] = []
+        ended: list[Called] = []
+
+        def start() -> None:
+            task = self._loop.create_task(_as_outcome(work))
+            task.add_done_callback(end)
+            tasks.append(task)
+
+        def end(task: asyncio.Task[Called]) -> None:
+            if not task.cancelled() and task.exception() is None:
+                ended.append(task.result())
+            leave(ended[0].ns if ended else 0)
+            bell.release()
+
+        def cancel() -> None:
+            tasks[0].cancel()  # it was started before: the loop takes one thing after the other
+
+        self._loop.call_soon_threadsafe(start)
+        try:
+            if bell.acquire(timeout=-1 if limit_s is None else limit_s + _LOOP_LAG_S) and ended:
+                return ended[0]
+        except BaseException:
+            self._loop.call_soon_threadsafe(cancel)
+            raise
+        self._loop.call_soon_threadsafe(cancel)
+        return _late(started)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=1.0)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+
+async def _as_outcome(work: Callable[[], Coroutine[Any, Any, Called]]) -> Called:
+    """Only the main thread is interrupted; a target can still raise it, and it would end our loop."""
+    try:
+        return await work()
+    except KeyboardInterrupt as why:
+        return _raised(why, time.perf_counter_ns())
+
+
+def _run(target: Target, ask: Ask) -> Called:
     started = time.perf_counter_ns()
     try:
-        returned = target.call(record)
+        returned = target.ask(ask)
     except KeyboardInterrupt:
         raise
     except BaseException as why:  # noqa: BLE001 - whatever a target raises is an outcome, never our end
@@ -118,36 +263,72 @@ def _run(target: PythonTarget, record: Any) -> Called:
     return Called(returned=returned, ns=time.perf_counter_ns() - started)
 
 
-async def _run_async(target: PythonTarget, record: Any, deadline_s: float | None) -> Called:
+def _run_to_its_end(target: Target, ask: Ask) -> Called:
+    try:
+        return _run(target, ask)
+    except KeyboardInterrupt as why:  # only the main thread is interrupted; a target can still raise it
+        return _raised(why, time.perf_counter_ns())
+
+
+async def _run_async(target: Target, ask: Ask, limit_s: float | None) -> Called:
     started = time.perf_counter_ns()
-    timeout = asyncio.timeout(deadline_s)
+    timeout = asyncio.timeout(limit_s)
     try:
         async with timeout:
-            returned = await target.call(record)
+            returned = await target.ask(ask)
     except KeyboardInterrupt:
         raise
     except BaseException as why:  # whatever a target raises is an outcome, never our end
         if timeout.expired():
-            return Called(why="deadline", ns=time.perf_counter_ns() - started)
+            return _late(started)
         task = asyncio.current_task()
         if isinstance(why, asyncio.CancelledError) and task is not None and task.cancelling():
             raise  # it is our caller who was cancelled
         return _raised(why, started)
     if timeout.expired():  # it did not let itself be cancelled, and came late
-        return Called(why="deadline", ns=time.perf_counter_ns() - started)
+        return _late(started)
     return Called(returned=returned, ns=time.perf_counter_ns() - started)
 
 
-_LOOP_LAG_S: Final = 0.02  # in time for the loop to cancel at the deadline itself, if nothing blocks it
-_SAID: Final = 500  # characters of a target's error kept in the record
+def _tell(loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+    def ring() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        loop.call_soon_threadsafe(ring)
+
+
+def _given_up(job: _Job, started: int) -> Called:
+    """The wait for a job is over. One that never began is taken back, so that it does not run for nobody."""
+    if job.claim():
+        return Called(why="no-room", ns=time.perf_counter_ns() - started, asked=False)
+    return _late(started)
+
+
+def _late(started: int) -> Called:
+    return Called(why="deadline", kind="timeout", ns=time.perf_counter_ns() - started)
+
+
+def _no_thread() -> Called:
+    return Called(why="no-room", asked=False, error="the system has no thread for it")
 
 
 def _raised(why: BaseException, started: int) -> Called:
+    kind = kind_of(why)
+    kind = kind if kind in FAULTS else "error"
     return Called(
-        why="target-exit" if isinstance(why, SystemExit) else "target-error",
+        why="target-exit" if isinstance(why, SystemExit) else f"target-{kind}",
+        kind=kind,
         error=said(why),
         ns=time.perf_counter_ns() - started,
+        retry_after_s=_seconds(why.retry_after_s) if isinstance(why, TargetFault) else None,
     )
+
+
+def _seconds(given: float | None) -> float | None:
+    """What a target asks us to wait, where that is a time at all."""
+    return given if isinstance(given, int | float) and math.isfinite(given) and given >= 0 else None
 
 
 def said(why: BaseException) -> str:
@@ -159,89 +340,4 @@ def said(why: BaseException) -> str:
     return f"{type(why).__name__}: {text}"[:_SAID]
 
 
-class _Pool:
-    """Daemon threads that take one call each: a target that never returns must not keep the process from ending.
-
-    ``concurrent.futures`` joins its threads at exit, so one hung target would hang the interpreter.
-    """
-
-    WAITING_MOST: Final = 1024  # calls that wait for a thread; beyond it there is no room, and the caller is told so
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._jobs: deque[tuple[Future[Called], PythonTarget, Any]] = deque()
-        self._ready = threading.Semaphore(0)
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._idle = 0  # threads with nothing to do and nothing coming to them
-        self._unclaimed = 0  # jobs that no thread was woken or started for
-        self._closed = False
-
-    def submit(self, target: PythonTarget, record: Any) -> Future[Called]:
-        future: Future[Called] = Future()
-        with self._lock:
-            if self._idle:
-                self._idle -= 1
-            elif self._threads < self._size:
-                self._threads += 1
-                threading.Thread(target=self._work, name="plimsoll-target", daemon=True).start()
-            elif self._unclaimed < self.WAITING_MOST:
-                self._unclaimed += 1
-            else:
-                future.set_result(Called(why="no-room"))
-                return future
-            self._jobs.append((future, target, record))
-        self._ready.release()
-        return future
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            threads = self._threads
-        for _ in range(threads):
-            self._ready.release()
-
-    def _work(self) -> None:
-        while True:
-            self._ready.acquire()
-            with self._lock:
-                if not self._jobs:
-                    if self._closed:
-                        return
-                    continue
-                future, target, record = self._jobs.popleft()
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(_run(target, record))
-                except KeyboardInterrupt as why:  # only the main thread is interrupted; a target can still raise it
-                    future.set_result(_raised(why, time.perf_counter_ns()))
-            del future, record
-            with self._lock:
-                if self._unclaimed:
-                    self._unclaimed -= 1
-                else:
-                    self._idle += 1
-
-
-class _LoopThread:
-    """One event loop in a thread of its own, for asynchronous targets that are called from threads."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="plimsoll-loop", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, Called], deadline_s: float | None) -> Called:
-        started = time.perf_counter_ns()
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(None if deadline_s is None else deadline_s + _LOOP_LAG_S)
-        except FutureTimeoutError:
-            future.cancel()
-            return Called(why="deadline", ns=time.perf_counter_ns() - started)
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=1.0)
-        if not self._thread.is_alive():
-            self._loop.close()
+_NOT_BEGUN: Final = Called(why="no-room", asked=False)

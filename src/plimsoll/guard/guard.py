@@ -3,96 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
-import time
+import random
+import threading
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
 from plimsoll.contract import Checker
 from plimsoll.errors import UsageError
-from plimsoll.guard.call import Called, Caller, said
+from plimsoll.guard.admission import Admission
 from plimsoll.guard.controls import Controls
-from plimsoll.guard.intake import Intake, take_in, to_json
+from plimsoll.guard.health import Health
+from plimsoll.guard.intake import take_in
+from plimsoll.guard.lane import Lane
 from plimsoll.guard.once import Once
-from plimsoll.guard.target import PythonTarget, as_result
-from plimsoll.ledger import Draft, Entry, Follower, Header, Ledger, Reservation, Taken
-from plimsoll.model.decision import (
-    NO_JSON,
-    Answer,
-    DecisionRecord,
-    Disposition,
-    Fault,
-    Reason,
-    Result,
-    Tier,
-    Verdict,
-)
-from plimsoll.policy import why_held
+from plimsoll.guard.outlet import Outlet
+from plimsoll.guard.passage import NS, Passage
+from plimsoll.guard.path import Path
+from plimsoll.guard.record import answer_again, answer_of, draft_of
+from plimsoll.guard.recorder import Recorder
+from plimsoll.guard.settings import CallRules, GuardSettings, OtherTarget
+from plimsoll.guard.spend import Spend
+from plimsoll.guard.target import PythonTarget, Target
+from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
+from plimsoll.ledger import Entry, Follower, Ledger, Reservation
+from plimsoll.model.decision import Answer, DecisionRecord, Disposition
 
 R = TypeVar("R")
-NS: Final = time.perf_counter_ns
-
-
-class GuardedType(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guard needs to know of one decision type."""
-
-    name: str
-    tier: Tier
-    accountable: str
-    review_below: float | None  # in (0, 1]
-    next: str  # who has it when it is not answered
-
-
-class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the guard was told, parsed."""
-
-    system: str
-    release: str
-    types: Mapping[str, GuardedType]
-    deadline_s: float | None = None
-    concurrency: int = 16
-    hold_on_failure: bool = False  # a person takes what the target did not answer
-    batched: bool = False
-    seal: bool = True  # encrypt what is recorded
-    run: str = ""  # id of the assessment this guard measures for; "" in earnest
-    rehearsal: bool = False  # it measures load: what it quarantines waits for nobody
-
-
-class _Passage(msgspec.Struct, kw_only=True):
-    """One decision on its way: what is known of it so far. Lives for one call, in one thread or task."""
-
-    type: str
-    kind: GuardedType | None
-    source: str
-    subject: str | None
-    key: str
-    replay_of: str
-    started: int
-    intake: Intake
-    value: Any = None
-    disposition: Disposition = Disposition.FAILED
-    via: str = "live"
-    why: str = ""
-    called: bool = False
-    target_ns: int = 0
-    contract: str = ""
-    verdict: Verdict = Verdict.NONE
-    coerced: tuple[str, ...] = ()
-    broken: tuple[Reason, ...] = ()
-    result: Result | None = None
-    output: bytes | None = None
-    output_verdict: Verdict = Verdict.NONE
-    output_broken: tuple[Reason, ...] = ()
-    error: str = ""
+_LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
+_NONE: Final[Mapping[str, Target]] = MappingProxyType({})
 
 
 class Guard:
     """Runs decisions of one system. Made from a manifest by ``plimsoll.Guard.open``.
 
-    Safe to use from several threads and event loops at once, and after a fork.
+    Safe to use from several threads and event loops at once, and after a fork. The steps of a decision stand in modules
+    of their own: `admission`, `path` with `lane` and `call`, `outlet`, `record`.
     """
 
     def __init__(
@@ -100,34 +51,45 @@ class Guard:
         settings: GuardSettings,
         *,
         ledger: Ledger,
-        target: PythonTarget,
+        target: Target,
         inputs: Mapping[str, Checker],
         default_input: Checker | None,
         output: Checker | None,
         hold_to_release: Callable[[Callable[..., Any]], None] | None = None,
+        others: Mapping[str, Target] = _NONE,
+        spend: Spend | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """Put together from parts; `plimsoll.Guard.open` does it from a manifest.
 
         Args:
             settings: see `GuardSettings`.
             ledger: where every decision is recorded; it is closed by who opened it.
-            target: what answers.
+            target: what answers; closed with the guard.
             inputs: the contract of each declared source, by source name.
             default_input: the contract of every other source; None: such input is not checked.
             output: the contract of what leaves; None: it is not checked.
             hold_to_release: raises `UsageError` when the release does not cover a function's code; None: nobody can
                 tell, so no function can be wrapped.
+            others: the targets of the fallback chain, by the names of their steps. Looked up whenever one is needed,
+                so that it may change; those that are in it last are closed with the guard.
+            spend: asked before each attempt; None: calls cost nothing that is counted.
+            chance: draws uniformly from [0, 1), for the pauses before retries.
         """
         self.settings = settings
         self.ledger = ledger
-        self._caller = Caller(target, deadline_s=settings.deadline_s, concurrency=settings.concurrency)
-        self._callers = [self._caller]  # and one for each wrapped function
-        self._inputs = inputs
-        self._default_input = default_input
-        self._output = output
         self._hold_to_release = hold_to_release
+        self._others = others
+        self._spend = spend
+        self._chance = chance
+        self._admission = Admission(inputs, default_input)
+        self._outlet = Outlet(output)
         self._once = Once(ledger, settings.system)
-        self._controls = Controls()
+        self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
+        self._lanes: list[Lane] = []  # the manifest's target first
+        self._standing: dict[str, Lane] = {}  # those of the fallback chain that were needed already
+        self._finding = threading.Lock()
+        self._live = self._path_to(target)
         self._follower: Follower | None = None
         self._pid = os.getpid()
         self._follow()
@@ -143,6 +105,7 @@ class Guard:
         source: str = "",
         key: str = "",
         replay_of: str = "",
+        deadline_s: float | None = None,
     ) -> Answer:
         """Take one decision, record it, and answer.
 
@@ -152,28 +115,33 @@ class Guard:
             subject: the person or case it is about; payloads are encrypted under the subject's own key.
             source: which declared source it came from; it chooses the contract.
             key: idempotency key: the same key and input give the recorded answer again, without a second decision.
+                A decision that was shed leaves the key free.
             replay_of: the quarantined record that this one mends.
+            deadline_s: seconds that this caller waits at most, above 0; it can shorten the declared deadline and not
+                extend it. The time that the record takes to be written comes on top, and is never cut.
 
         Returns:
             The answer; its record is durable, unless the manifest says ``durability: batched``.
 
         Raises:
             StoreError: the record could not be written; no answer is given, and nothing of it leaves.
-            UsageError: the key was used before with another input, or by a call that has not ended.
+            UsageError: the key was used before with another input, or by a call that has not ended; or the deadline is
+                no time.
         """
-        return self._decide(self._caller, type, input, subject, source, key, replay_of)
+        return self._decide(self._live, type, input, subject, source, key, replay_of, deadline_s)
 
     def _decide(
         self,
-        caller: Caller,
+        path: Path,
         type_: str,
         given: Any,
         subject: str | None = None,
         source: str = "",
         key: str = "",
         replay_of: str = "",
+        deadline_s: float | None = None,
     ) -> Answer:
-        passage = self._admit(type_, given, subject, source, key, replay_of)
+        passage = self._begin(type_, given, subject, source, key, replay_of, deadline_s)
         mine: Reservation | None = None
         if key:
             begun = self._once.begin(type_, key, passage.intake)
@@ -181,27 +149,15 @@ class Guard:
                 return self.recorded(begun)
             mine = begun
         try:
-            if self._needs_target(passage):
-                passage.called = True
-                self._settle(passage, caller.call(passage.value))
+            if self._admission.needs_target(passage) and not path.at_once(passage):
+                finish(path.follow(passage, FROM_THREAD))
         except KeyboardInterrupt:
-            _end(passage, Disposition.FAILED, "interrupted")
-            self._write(passage, mine)
+            passage.end(Disposition.FAILED, "interrupted")
+            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine)
             raise
-        return self._answer(passage, self._write(passage, mine))
-
-    def _write(self, passage: _Passage, mine: Reservation | None) -> str:
-        draft = self._draft(passage)
-        if mine is not None:
-            try:
-                return self.ledger.append(draft, self._once.end(mine))
-            except (
-                Taken
-            ):  # it took longer than its lease and somebody else has the key now: it is recorded all the same
-                return self.ledger.append(draft)
-        if self.settings.batched:
-            return self.ledger.enqueue(draft)
-        return self.ledger.append(draft)
+        steps = passage.steps()
+        record = self._recorder.write(draft_of(passage, self.settings, steps), mine)
+        return answer_of(passage, self.settings.release, record, steps)
 
     async def adecide(
         self,
@@ -212,13 +168,14 @@ class Guard:
         source: str = "",
         key: str = "",
         replay_of: str = "",
+        deadline_s: float | None = None,
     ) -> Answer:
         """As `decide`, for an event loop: the same path without a thread hop, waiting for the disk by ``await``.
 
         A synchronous target without a deadline runs in the loop's own thread. A call that is cancelled on its way is
         recorded as failed.
         """
-        passage = self._admit(type, input, subject, source, key, replay_of)
+        passage = self._begin(type, input, subject, source, key, replay_of, deadline_s)
         mine: Reservation | None = None
         if key:
             begun = await asyncio.to_thread(self._once.begin, type, key, passage.intake)
@@ -226,21 +183,16 @@ class Guard:
                 return self.recorded(begun)
             mine = begun
         try:
-            if self._needs_target(passage):
-                passage.called = True
-                self._settle(passage, await self._caller.acall(passage.value))
-        except asyncio.CancelledError:
-            _end(passage, Disposition.FAILED, "cancelled by the caller")
-            self._write(passage, mine)
+            if self._admission.needs_target(passage) and not self._live.at_once(passage):
+                await self._live.follow(passage, ON_LOOP)
+        except (asyncio.CancelledError, KeyboardInterrupt) as why:
+            cancelled = isinstance(why, asyncio.CancelledError)
+            passage.end(Disposition.FAILED, "cancelled by the caller" if cancelled else "interrupted")
+            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine)
             raise
-        draft = self._draft(passage)
-        if mine is not None:
-            record = await asyncio.to_thread(self._write, passage, mine)
-        elif self.settings.batched:
-            record = self.ledger.enqueue(draft)
-        else:
-            record = await self.ledger.aappend(draft)
-        return self._answer(passage, record)
+        steps = passage.steps()
+        record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine)
+        return answer_of(passage, self.settings.release, record, steps)
 
     def decision(self, type: str) -> Callable[[Callable[[Any], R]], Callable[[Any], Answer]]:  # noqa: A002
         """Wrap a function of one record, so that calling it takes a guarded decision of this type.
@@ -259,21 +211,17 @@ class Guard:
                     fix='open it from a manifest: `Guard.open("plimsoll.yaml")`',
                 )
             self._hold_to_release(function)
-            target = PythonTarget(function, getattr(function, "__qualname__", "function"))
-            caller = Caller(target, deadline_s=self.settings.deadline_s, concurrency=self.settings.concurrency)
-            self._callers.append(caller)
+            path = self._path_to(PythonTarget(function, getattr(function, "__qualname__", "function")))
 
             @functools.wraps(function)
             def guarded(record: Any) -> Answer:
-                return self._decide(caller, type, record)
+                return self._decide(path, type, record)
 
             return guarded
 
         return wrap
 
-    # -- the steps, in order
-
-    def _admit(
+    def _begin(
         self,
         type_: str,
         given: Any,
@@ -281,11 +229,15 @@ class Guard:
         source: str,
         key: str,
         replay_of: str,
-    ) -> _Passage:
+        deadline_s: float | None,
+    ) -> Passage:
         started = NS()
         if self._pid != os.getpid():
             self._after_fork()
-        return _Passage(
+        waits_s, hurried = self.settings.deadline_s, False
+        if deadline_s is not None:
+            waits_s, hurried = _waits(deadline_s, waits_s)
+        return Passage(
             type=type_,
             kind=self.settings.types.get(type_),
             source=source,
@@ -293,165 +245,10 @@ class Guard:
             key=key,
             replay_of=replay_of,
             started=started,
+            until=None if waits_s is None else started + int(waits_s * 1e9),
+            hurried=hurried,
             intake=take_in(given),
         )
-
-    def _needs_target(self, passage: _Passage) -> bool:
-        """Everything before the call. False: how it ends is already decided, and the model is never called."""
-        if passage.kind is None:
-            return _end(passage, Disposition.REFUSED, f"{passage.type[:80]!a} is not a declared decision type")
-        if not self._keeps_contract(passage):
-            return _end(passage, Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")
-        if passage.kind.tier is Tier.HUMAN_ONLY:
-            return _end(passage, Disposition.HELD, "human-only")
-        stopped = self._controls.obeyed.stop_reason(passage.type)
-        if stopped:
-            return _end(passage, Disposition.HELD, f"human-only: {stopped}")
-        return True
-
-    def _keeps_contract(self, passage: _Passage) -> bool:
-        intake = passage.intake
-        checker = self._inputs.get(passage.source, self._default_input)
-        if checker is not None:
-            passage.contract = checker.label
-        if intake.reasons:
-            passage.verdict, passage.broken = Verdict.BROKEN, intake.reasons
-            return False
-        if checker is None:
-            passage.value = intake.value
-            return True
-        checked = checker.check(intake.value)
-        if checked.reasons and not intake.parsed:
-            # Tuples, arrays, dates and bytes are not JSON to the checker; what counts is what they are recorded as.
-            checked = checker.check(intake.plain())
-        passage.value = intake.value if not checked.coerced else checked.value
-        passage.coerced = checked.coerced
-        passage.broken = checked.reasons
-        if checked.reasons:
-            passage.verdict = Verdict.BROKEN
-            return False
-        passage.verdict = Verdict.COERCED if checked.coerced else Verdict.VALID
-        return True
-
-    def _settle(self, passage: _Passage, called: Called) -> None:
-        """Everything after the call: output contract, then tier."""
-        passage.target_ns = called.ns
-        if called.why:
-            passage.error = called.error
-            self._unanswered(passage, called.why)
-            return
-        try:
-            result = as_result(called.returned)
-            passage.output = to_json(result.output)
-            if result.sources or result.reasons or result.usage:
-                _encode((result.sources, result.reasons, result.usage))  # what cannot be recorded is no answer
-            passage.result = result
-        except Exception as why:  # noqa: BLE001 - what a target returns can fail in any way when it is looked at
-            passage.output, passage.error = None, said(why)
-            self._unanswered(passage, "output-type")
-            return
-        if self._output is not None:
-            checked = self._output.check(result.output)
-            if checked.reasons:
-                checked = self._output.check(msgspec.json.decode(passage.output))
-            elif checked.coerced:
-                result = msgspec.structs.replace(result, output=checked.value)
-                passage.result, passage.output = result, to_json(checked.value)
-            passage.output_broken = checked.reasons
-            passage.output_verdict = Verdict.BROKEN if checked.reasons else Verdict.VALID
-            if checked.reasons:
-                self._unanswered(passage, "output-contract")
-                return
-        assert passage.kind is not None, "an undeclared type is refused before the call"
-        held = why_held(passage.kind.tier, result.confidence, passage.kind.review_below)
-        if held:
-            _end(passage, Disposition.HELD, held)
-        else:
-            _end(passage, Disposition.ANSWERED, "")
-
-    def _unanswered(self, passage: _Passage, why: str) -> None:
-        if self.settings.hold_on_failure:
-            passage.via = "fallback:hold"
-            _end(passage, Disposition.HELD, why)
-        else:
-            _end(passage, Disposition.FAILED, why)
-
-    # -- the record and the answer
-
-    def _draft(self, passage: _Passage) -> Draft:
-        intake, result, kind = passage.intake, passage.result, passage.kind
-        spent = NS() - passage.started - passage.target_ns
-        record = DecisionRecord(
-            release=self.settings.release,
-            disposition=passage.disposition,
-            via=passage.via,
-            why=passage.why,
-            source=passage.source,
-            contract=passage.contract,
-            verdict=passage.verdict,
-            coerced=passage.coerced,
-            broken=passage.broken,
-            input=NO_JSON if intake.json is None else msgspec.Raw(intake.json),
-            raw="" if intake.json is not None else intake.raw_base64,
-            output=NO_JSON if passage.output is None else msgspec.Raw(passage.output),
-            output_verdict=passage.output_verdict,
-            output_broken=passage.output_broken,
-            confidence=None if result is None else result.confidence,
-            review_below=None if kind is None else kind.review_below,
-            sources=() if result is None else result.sources,
-            reasons=() if result is None else result.reasons,
-            usage={} if result is None else result.usage,
-            error=passage.error,
-            accountable="" if kind is None else kind.accountable,
-            guard_us=spent / 1000,
-            target_us=passage.target_ns / 1000,
-            durability="batched" if self.settings.batched else "before-answer",
-            key=passage.key,
-            replay_of=passage.replay_of,
-            run=self.settings.run,
-            rehearsal=self.settings.rehearsal,
-        )
-        return Draft(
-            kind="decision",
-            body=_encode(record),
-            system=self.settings.system,
-            subject=passage.subject,
-            refs=(passage.replay_of,) if passage.replay_of else (),
-            header=Header(
-                type=passage.type[:80].encode("utf-8", "replace").decode(),
-                tier="undeclared" if kind is None else kind.tier.value,
-                called=passage.called,
-                disposition=passage.disposition.value,
-            ),
-            seal=self.settings.seal,
-        )
-
-    def _answer(self, passage: _Passage, record: str) -> Answer:
-        answered = passage.disposition is Disposition.ANSWERED
-        result = passage.result
-        return Answer(
-            disposition=passage.disposition,
-            record=record,
-            release=self.settings.release,
-            output=result.output if answered and result is not None else None,
-            via=passage.via,
-            confidence=None if result is None else result.confidence,
-            sources=result.sources if answered and result is not None else (),
-            reasons=result.reasons if answered and result is not None else (),
-            why=passage.why,
-            next="" if answered else self._next(passage),
-            broken=passage.broken or passage.output_broken,
-        )
-
-    def _next(self, passage: _Passage) -> str:
-        if passage.kind is None:
-            return "declare the decision type in the manifest, with its tier and an accountable person"
-        who = passage.kind.next
-        return {
-            Disposition.HELD: f"a person decides: {who}",
-            Disposition.QUARANTINED: "mend and replay it: `plimsoll quarantine show`",
-            Disposition.FAILED: f"nothing was decided; try again, or ask {who}",
-        }.get(passage.disposition, f"ask {who}")
 
     def recorded(self, record: str) -> Answer:
         """The answer of an earlier call, as the ledger has it.
@@ -464,22 +261,42 @@ class Guard:
         if entry is None:
             raise UsageError(f"the answer recorded under this key, {record}, is not in the ledger")
         kept = msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord)
-        answered = kept.disposition is Disposition.ANSWERED
-        kind = self.settings.types.get("" if entry.header is None else entry.header.type)
-        return Answer(
-            disposition=kept.disposition,
-            record=record,
-            release=kept.release,
-            output=msgspec.json.decode(kept.output_json) if answered and kept.output_json else None,
-            via=kept.via,
-            confidence=kept.confidence,
-            sources=kept.sources if answered else (),
-            reasons=kept.reasons if answered else (),
-            why=kept.why,
-            next="" if answered or kind is None else f"a person has it: {kind.next}",
-            broken=kept.broken or kept.output_broken,
-            replayed=True,
+        return answer_again(kept, record, self.settings.types.get("" if entry.header is None else entry.header.type))
+
+    def health(self) -> Health:
+        """How the targets stand in this process, and whether the record keeps up."""
+        trouble = self.ledger.trouble
+        return Health(
+            targets=tuple(lane.health() for lane in self._lanes),
+            unrecorded=self._recorder.unrecorded,
+            trouble="" if trouble is None else str(trouble),
         )
+
+    # -- its targets
+
+    def _path_to(self, target: Target) -> Path:
+        """The way to a target, and from there through the declared fallback chain."""
+        lane = self._lane_to(target, self.settings.call)
+        return Path("live", lane, fallback=self.settings.fallback, find=self._find, outlet=self._outlet)
+
+    def _lane_to(self, target: Target, rules: CallRules) -> Lane:
+        lane = Lane(target, rules, changed=self._recorder.note, chance=self._chance, spend=self._spend)
+        self._lanes.append(lane)
+        return lane
+
+    def _find(self, step: OtherTarget) -> Lane | None:
+        """The lane of a step of the fallback chain, made when its target is needed first, or is another one now."""
+        target = self._others.get(step.name)
+        if target is None:
+            return None
+        with self._finding:
+            lane = self._standing.get(step.name)
+            if lane is None or lane.target is not target:
+                if lane is not None:  # whoever put another target there closes this one; what is in it may end
+                    self._lanes.remove(lane)
+                    lane.close()
+                lane = self._standing[step.name] = self._lane_to(target, step.rules)
+            return lane
 
     # -- what steers it
 
@@ -487,13 +304,13 @@ class Guard:
         """Obey the control entries there are, and those that come, from any process."""
         start: dict[str, int] = {}
         for entry in self.ledger.entries(kinds=("control",), system=self.settings.system):
-            self._controls.add(entry, self.ledger)
+            self._admission.controls.add(entry, self.ledger)
             start[entry.stream] = entry.seq
         self._follower = self.ledger.follow(("control",), self._on_control, after=start)
 
     def _on_control(self, entry: Entry) -> None:
         if entry.system == self.settings.system:
-            self._controls.add(entry, self.ledger)
+            self._admission.controls.add(entry, self.ledger)
 
     @property
     def is_steered(self) -> bool:
@@ -502,18 +319,31 @@ class Guard:
 
     def _after_fork(self) -> None:
         self._pid = os.getpid()
-        for caller in self._callers:
-            caller.forget_threads()
-        self._controls = Controls()
+        self._finding = threading.Lock()
+        for lane in self._lanes:
+            lane.begin_anew()
+        self._recorder.forget()
+        self._admission.controls = Controls()
         self._follow()
 
     def close(self) -> None:
-        """Stop following and let go of threads. Records that wait are made durable by the ledger's own close."""
-        if self._follower is not None and self._pid == os.getpid():
-            self._follower.close()
-            self._follower = None
-        for caller in self._callers:
-            caller.close()
+        """Stop following, let go of threads and targets. Records that wait are made durable by the ledger's own close.
+
+        Raises:
+            StoreError: a change of a breaker could not be written; everything is closed nevertheless.
+        """
+        mine = self._pid == os.getpid()
+        with contextlib.ExitStack() as steps:  # the last one first, each of them whatever becomes of the others
+            if mine:
+                steps.callback(self._recorder.flush)
+                targets = [lane.target for lane in self._lanes] + list(self._others.values())
+                for target in {id(target): target for target in targets}.values():
+                    steps.callback(target.close)
+            for lane in self._lanes:
+                steps.callback(lane.close)
+            if self._follower is not None and mine:
+                follower, self._follower = self._follower, None
+                steps.callback(follower.close)
 
     def __enter__(self) -> Self:
         return self
@@ -522,11 +352,14 @@ class Guard:
         self.close()
 
 
-def _end(passage: _Passage, disposition: Disposition, why: str) -> bool:
-    passage.disposition = disposition
-    passage.why = why
-    return False
+def _waits(given_s: float, declared_s: float | None) -> tuple[float, bool]:
+    """Seconds that a caller waits who says for how long, and whether that is less than was declared for everybody.
 
-
-_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
-__all__ = ["Fault", "Guard", "GuardSettings", "GuardedType"]
+    Raises:
+        UsageError: it is no time.
+    """
+    if not isinstance(given_s, int | float) or isinstance(given_s, bool) or not 0 < given_s <= _LONGEST_S:
+        raise UsageError(f"deadline_s is {given_s!r}", fix="give seconds above 0, or leave it out")
+    if declared_s is None:
+        return given_s, False
+    return min(given_s, declared_s), given_s < declared_s

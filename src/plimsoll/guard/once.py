@@ -8,7 +8,7 @@ from typing import Final
 
 from plimsoll.errors import Conflict
 from plimsoll.guard.intake import Intake
-from plimsoll.ledger import Ledger, Op, Replace, Reservation, Taken
+from plimsoll.ledger import Ledger, Op, Release, Replace, Reservation, Taken
 from plimsoll.model.canonical import digest_bytes
 
 LEASE_S: Final = 120  # a call that has not ended after this is taken to have died with its process
@@ -58,6 +58,13 @@ class Once:
                 space=mine.space, key=mine.key, fence=mine.fence, value=mine.value, expires_ns=expires, with_id=True
             ),
         )
+
+    def give_back(self, mine: Reservation) -> tuple[Op, ...]:
+        """What is written with a decision that was shed: nothing was asked of anybody, so the key is free again.
+
+        Whoever is told to try again later does so under the same key.
+        """
+        return (Release(space=mine.space, key=mine.key, fence=mine.fence),)
 
 
 def _recorded(key: str, given: str, current: Reservation) -> str:

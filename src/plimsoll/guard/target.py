@@ -71,7 +71,8 @@ def kind_of(why: BaseException) -> str:
         return why.kind
     if isinstance(why, TimeoutError):
         return "timeout"
-    return "unavailable" if isinstance(why, ConnectionError) else "error"
+    # Only a refused connection says that nothing was done. One that broke may have carried the question.
+    return "unavailable" if isinstance(why, ConnectionRefusedError) else "error"
 
 
 class PythonTarget:

@@ -85,6 +85,13 @@ Share = Annotated[Quantity, Asked(unit=UnitKind.RATIO, above=0.0, most=1.0, exam
 Confidence = Annotated[Quantity, Asked(unit=UnitKind.RATIO, least=0.5, below=1.0, example="95%")]
 
 
+class WordOrGroup(msgspec.Struct, frozen=True):
+    """The type of a value that is either one of a few words or a group of keys."""
+
+    words: type[enum.StrEnum]
+    group: type[msgspec.Struct]
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """One key that a group of the manifest may have."""
 
@@ -135,6 +142,6 @@ def _unwrap(annotation: Any) -> tuple[Any, Asked | None, str]:
             says = mark.text if isinstance(mark, Says) else says
         return type_, asked, says
     if origin in {Union, types.UnionType}:
-        (some,) = (arg for arg in typing.get_args(annotation) if arg is not type(None))
-        return _unwrap(some)
+        some = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
+        return _unwrap(some[0]) if len(some) == 1 else (WordOrGroup(*some), None, "")
     return annotation, None, ""

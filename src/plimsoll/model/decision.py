@@ -26,7 +26,7 @@ class Disposition(enum.StrEnum):
     HELD = "held"
     QUARANTINED = "quarantined"
     REFUSED = "refused"
-    SHED = "shed"
+    SHED = "shed"  # there was no room, no time or no money to ask; nothing was asked of any target
     FAILED = "failed"
 
 
@@ -85,6 +85,24 @@ class Result(msgspec.Struct, frozen=True):
             raise ValueError(f"confidence is {self.confidence}, it must be in [0, 1]")
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step on the way to an answer: the target, or what stands in for it."""
+
+    name: str  # "live", or the step's name in the fallback chain: "previous-release", "constant"…
+    why: str = ""  # why it did not answer; "" when it did
+    attempts: int = 0  # how often a target was asked; 0: never
+    us: float = 0.0  # microseconds, waiting and pauses included
+
+
+class StepRecord(Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A step as the ledger keeps it."""
+
+    failed: tuple[str, ...] = ()  # why each attempt that gave nothing did so, in their order
+    no_retry: str = ""  # why there was no further attempt: "budget", "deadline", "may-have-acted"…
+    error: str = ""  # type and message of what was raised last, or which rules the output broke
+    output: msgspec.Raw = NO_JSON  # exact JSON of an output that was not let out, where a later step gave another
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller of the guard gets."""
 
@@ -96,10 +114,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None = None
     sources: tuple[Any, ...] = ()
     reasons: tuple[str, ...] = ()
-    why: str = ""  # why it was not answered: "confidence", "human-only", "deadline"…
+    why: str = ""  # why it was not answered: "confidence", "human-only", "deadline"…; of several steps, the first's
     next: str = ""  # when not answered: what happens now and who has it
     broken: tuple[Reason, ...] = ()  # when quarantined: every reason
     replayed: bool = False  # True: an earlier answer under the same idempotency key
+    retry_after_s: float | None = None  # when shed, or when the target asks for it: seconds after which to ask again
+    steps: tuple[Step, ...] = ()  # the way to this answer; empty: the target answered at once, or was never to be asked
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,6 +148,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     accountable: str = ""
     guard_us: float = 0.0  # microseconds in the guard, without the target and the disk
     target_us: float = 0.0  # microseconds in the target
+    waited_us: float = 0.0  # microseconds of waiting for room and between attempts
+    steps: tuple[StepRecord, ...] = ()  # as in the answer
     durability: str = "before-answer"
     key: str = ""  # idempotency key
     replay_of: str = ""  # the quarantined record this one replays

@@ -8,7 +8,7 @@ work) are in ``manifest_rules``; reading the YAML with its lines and columns is 
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from plimsoll.model.asked import (
     Asked,
@@ -31,6 +31,8 @@ from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Tier
 from plimsoll.model.declared import Declared
 from plimsoll.model.endpoint import ChatEndpoint, Endpoint, HttpService, OnnxModel, service_of
+from plimsoll.model.quantity import Quantity
+from plimsoll.model.share_of import ShareOf
 from plimsoll.model.threshold import Threshold
 
 FORMAT: Final = 1  # the version of this format, as the key `plimsoll` says it
@@ -64,9 +66,20 @@ class Durability(enum.StrEnum):
     BATCHED = "batched"
 
 
-class FallbackStep(enum.StrEnum):
-    """What happens when the target does not answer. This version knows one step: a person takes it."""
+class FailureKind(enum.StrEnum):
+    """How a target can fail. Only ``unavailable`` says that what was asked had no effect."""
 
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+    ERROR = "error"
+    INVALID = "invalid"
+    CRASH = "crash"
+
+
+class FallbackWord(enum.StrEnum):
+    """What happens when the target does not answer: the release before this one is asked, or a person takes it."""
+
+    PREVIOUS_RELEASE = "previous-release"
     HOLD = "hold"
 
 
@@ -97,6 +110,44 @@ class May(Declared, frozen=True, kw_only=True):
     ] = ()
     retrain: Annotated[tuple[KnownContact, ...], Says("who may retrain or change the model")] = ()
     decommission: Annotated[tuple[KnownContact, ...], Says("who may take the system out of service")] = ()
+
+
+class Retry(Declared, frozen=True, kw_only=True):
+    """When a target is asked again, within the deadline."""
+
+    attempts: Annotated[int, Asked(least=2, most=10), Says("how often it is asked at most, the first time included")]
+    on: Annotated[tuple[FailureKind, ...], Says("the kinds of failure after which it is asked again")]
+    idempotent: Annotated[
+        bool, Says("whether asking twice has the effect of asking once; needed for all kinds but unavailable")
+    ] = False
+    budget: Annotated[
+        Share, Says("retries are at most this share of first attempts, and one a second, so that they add to no outage")
+    ] = Quantity(10, "%")
+
+
+class Breaker(Declared, frozen=True, kw_only=True):
+    """When a target that fails is not asked any more, and when it is tried again."""
+
+    open_after: Annotated[ShareOf, Says("it opens when this share of so many calls, the latest ones, has failed")] = (
+        ShareOf(Quantity(50, "%"), 20)
+    )
+    half_open_after: Annotated[Duration, Says("after this time one call finds out whether the target is back")] = (
+        Quantity(5, "s")
+    )
+
+
+class FallbackGroup(Declared, frozen=True, kw_only=True):
+    """A step of the fallback chain that says more than a word: one of these keys."""
+
+    target: Annotated[
+        Target | None, Says("another target, with rules of its own; it shares the deadline of the decision")
+    ] = None
+    constant: Annotated[
+        Any, Says("always this output; it is checked and held like any other, and has no confidence")
+    ] = None
+
+
+FallbackStep = FallbackWord | FallbackGroup
 
 
 class Target(Declared, frozen=True, kw_only=True):
@@ -139,12 +190,20 @@ class Target(Declared, frozen=True, kw_only=True):
         tuple[Service, ...], Says("what it reaches over the network, as host:port; `*` for any port; unix:/path")
     ] = ()
     deadline: Annotated[
-        Duration | None, Says("what the caller waits at most; without it, as long as the target takes")
+        Duration | None,
+        Says(
+            "what the caller waits at most, for room, attempts and fallbacks together; without it, as long as it takes"
+        ),
     ] = None
-    concurrency: Annotated[
-        int, Asked(least=1, most=1024), Says("calls that may be inside a synchronous target at once")
-    ] = 16
-    fallback: Annotated[tuple[FallbackStep, ...], Says("what happens when the target fails or is late, in order")] = ()
+    retry: Annotated[Retry | None, Says("when the target is asked again; without it, it is asked once")] = None
+    breaker: Annotated[
+        Breaker | None, Says("when a failing target is not asked any more; without it, it is asked whatever it does")
+    ] = None
+    concurrency: Annotated[int, Asked(least=1, most=1024), Says("calls that may be inside the target at once")] = 16
+    queue: Annotated[
+        int | None, Asked(least=0, most=65536), Says("callers that may wait; without it, four for each place inside")
+    ] = None
+    fallback: Annotated[tuple[FallbackStep, ...], Says("what happens when the target does not answer, in order")] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.concurrency <= 1024:
@@ -165,6 +224,11 @@ class Target(Declared, frozen=True, kw_only=True):
     def is_remote(self) -> bool:
         """Whether it answers from elsewhere, where nothing says which version does but what it declares."""
         return self.http is not None or self.openai is not None
+
+    @property
+    def standbys(self) -> tuple[Target, ...]:
+        """The other targets of its fallback chain, in order."""
+        return tuple(s.target for s in self.fallback if isinstance(s, FallbackGroup) and s.target is not None)
 
 
 class DecisionType(Declared, frozen=True, kw_only=True):

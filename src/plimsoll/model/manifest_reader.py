@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
 
 from plimsoll.errors import InvalidFile, Problem
-from plimsoll.model.asked import Asked, Key, Text, key_of, keys_of
+from plimsoll.model.asked import Asked, Key, Text, WordOrGroup, key_of, keys_of
 from plimsoll.model.manifest import FORMAT, Manifest
+from plimsoll.model.manifest_call_rules import broken_call_rules
 from plimsoll.model.manifest_rules import Read, broken_rules
 from plimsoll.model.manifest_values import (
     check_slug,
     read_condition,
     read_flag,
     read_quantity,
+    read_share_of,
     read_text,
     read_whole,
     read_word,
@@ -24,6 +26,7 @@ from plimsoll.model.manifest_values import (
 )
 from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.quantity import Quantity
+from plimsoll.model.share_of import ShareOf
 from plimsoll.model.template import Template, read_template, template_problems
 from plimsoll.model.threshold import Condition
 from plimsoll.model.words import nearest, quoted
@@ -31,14 +34,13 @@ from plimsoll.model.yaml_source import Path, Source, load, load_bytes
 
 # Keys that a later version will know. A guess at a nearest word would send the reader the wrong way.
 PLANNED: Final[Mapping[tuple[str, str], str]] = {
-    ("Target", "retry"): "remove it; a call is tried once",
-    ("Target", "breaker"): "remove it; calls are bounded by deadline and concurrency",
     ("DecisionType", "risk"): "remove it, and set review_below to a confidence in %",
     ("DecisionType", "audit_sample"): "remove it",
     ("Manifest", "value"): "remove it",
     ("Manifest", "sources"): "remove it; declare each source by its contract under data.inputs",
 }
 
+_SINGLE: Final = frozenset({Quantity, Condition, ShareOf})  # structs that are written as one value
 _GROUP_NAMES: Final = {"Manifest": "the manifest", "DecisionType": "a decision type", "ReviewCapacity": "review"}
 
 
@@ -77,7 +79,8 @@ def _read(source: Source) -> Manifest:
         raise InvalidFile(source.file, (later,))
     reader = _Reader(source)
     manifest = reader.value(key_of(Manifest), source.data, ())
-    problems = [*reader.problems, *broken_rules(Read(source=source, values=reader.values, names=tuple(reader.names)))]
+    read = Read(source=source, values=reader.values, names=tuple(reader.names))
+    problems = [*reader.problems, *broken_rules(read), *broken_call_rules(read)]
     if problems:
         ordered = sorted(problems, key=lambda p: (p.where.line, p.where.column) if p.where else (0, 0))
         raise InvalidFile(source.file, tuple(ordered))
@@ -120,13 +123,13 @@ class _Reader:
 
     def _of_type(self, key: Key, data: Any, path: Path) -> Any:
         origin = get_origin(key.type)
-        if origin is tuple:
-            return self._list(key, data, path)
-        if origin is dict:
-            return self._named_groups(key, data, path)
+        if origin is not None:
+            return (self._list if origin is tuple else self._named_groups)(key, data, path)
         if key.type is Template:
             return self._template(data, path)
-        if key.type not in {Quantity, Condition} and issubclass(key.type, msgspec.Struct):
+        if isinstance(key.type, WordOrGroup):
+            return self._word_or_group(key.type, data, path)
+        if key.type not in _SINGLE and issubclass(key.type, msgspec.Struct):
             return self._group(key.type, data, path)
         try:
             return _leaf(key.type, key.asked, data)
@@ -141,6 +144,18 @@ class _Reader:
             at = (*path, *deeper)
             self.note("manifest.template", at, f"{_named(at)}: {why.message}", fix=why.fix)
         return _BROKEN if problems else read_template(data)
+
+    def _word_or_group(self, either: WordOrGroup, data: Any, path: Path) -> Any:
+        if isinstance(data, dict):
+            return self._group(either.group, data, path)
+        try:
+            return read_word(data, either.words)
+        except NotUnderstood as why:
+            fix = why.fix
+            if data in keys_of(either.group):
+                fix = f"write {{{data}: …}}, with what it is"
+            self.note(why.code or "manifest.word", path, f"{_named(path)}: {why.message}", fix=fix)
+            return _BROKEN
 
     def _list(self, key: Key, data: Any, path: Path) -> Any:
         if not isinstance(data, list):
@@ -159,7 +174,8 @@ class _Reader:
     def _repeated(self, values: list[Any], path: Path) -> None:
         for at, value in enumerate(values):
             if value is not _BROKEN and value in values[:at]:
-                self.note("manifest.repeated", (*path, at), f"{quoted(str(value))} stands twice", fix="remove one")
+                said = quoted(str(value)) if isinstance(value, str) else "the same"
+                self.note("manifest.repeated", (*path, at), f"{said} stands twice", fix="remove one")
 
     def _named_groups(self, key: Key, data: Any, path: Path) -> Any:
         if not isinstance(data, dict):
@@ -234,15 +250,19 @@ class _Reader:
 
 def _leaf(type_: Any, asked: Asked, data: Any) -> Any:
     """A value that is neither list nor group."""
-    if type_ is Quantity:
-        return read_quantity(data, asked)
-    if type_ is Condition:
-        return read_condition(data)
-    if issubclass(type_, enum.StrEnum):
-        return read_word(data, type_)
-    if type_ is bool:
-        return read_flag(data)
-    return read_whole(data, asked) if type_ is int else read_text(data, asked)
+    if type_ in _READ:
+        return _READ[type_](data, asked)
+    return read_word(data, type_) if issubclass(type_, enum.StrEnum) else read_text(data, asked)
+
+
+_READ: Final[Mapping[Any, Callable[[Any, Asked], Any]]] = {
+    Quantity: read_quantity,
+    Condition: lambda data, _: read_condition(data),
+    ShareOf: lambda data, _: read_share_of(data),
+    bool: lambda data, _: read_flag(data),
+    int: read_whole,
+    Any: lambda data, _: data,
+}
 
 
 def _named(path: Path) -> str:
@@ -263,6 +283,6 @@ def _groups(group: type[msgspec.Struct], place: str) -> Iterator[tuple[str, Mapp
     yield place, keys
     for name, key in keys.items():
         inner = get_args(key.type)[1] if get_origin(key.type) is dict else key.type
-        if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and inner not in {Quantity, Condition}:
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and inner not in _SINGLE:
             deeper = f"{place}.{name}".strip(".")
             yield from _groups(inner, deeper if inner is key.type else f"{deeper}.*")

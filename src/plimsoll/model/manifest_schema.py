@@ -14,15 +14,17 @@ import enum
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
 
-from plimsoll.model.asked import Asked, Key, Text, key_of, keys_of
+from plimsoll.model.asked import Asked, Key, Text, WordOrGroup, key_of, keys_of
 from plimsoll.model.manifest import Manifest
 from plimsoll.model.manifest_values import SLUG, VARIABLE
 from plimsoll.model.metrics import METRICS, Better, Kind, Metric
 from plimsoll.model.quantity import NUMBER, Quantity, UnitKind, units_of
+from plimsoll.model.share_of import PATTERN, ShareOf
 from plimsoll.model.template import Template
 from plimsoll.model.threshold import Condition
 
@@ -79,7 +81,7 @@ def _described(key: Key, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _default(value: Any) -> Any:
     """A default as one would write it; None when leaving out is all there is to it."""
-    if isinstance(value, Quantity):
+    if isinstance(value, Quantity | ShareOf):
         return str(value)
     return value if isinstance(value, str | int) and value != "" else None
 
@@ -90,21 +92,39 @@ def _schema(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
         return _list(key, definitions)
     if origin is dict:
         return _named_groups(key, definitions)
+    if isinstance(key.type, WordOrGroup):
+        words = {"enum": [word.value for word in key.type.words]}
+        return {"anyOf": [words, _shared_group(key.type.group, definitions)]}
+    if key.type in _TEXT_FORMS or key.type is Template or not issubclass(key.type, msgspec.Struct):
+        return _leaf(key, definitions)
+    return _shared_group(key.type, definitions)
+
+
+def _shared_group(group: type[msgspec.Struct], definitions: dict[str, Any]) -> dict[str, Any]:
+    if group.__name__ not in definitions:
+        definitions[group.__name__] = {}  # a target may hold another one: it is in the making
+        definitions[group.__name__] = _group(group, definitions)
+    return {"$ref": f"#/definitions/{group.__name__}"}
+
+
+def _leaf(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
     if key.type is Quantity:
         return _quantity(key.asked, definitions)
-    if key.type is Condition:
-        return _shared("Condition", _condition(), definitions)
     if key.type is Template:
         return {}  # any JSON; which directives in it are well-formed is said when it is read
-    is_group = issubclass(key.type, msgspec.Struct)
-    return _shared(key.type.__name__, _group(key.type, definitions), definitions) if is_group else _leaf(key)
+    if key.type in _TEXT_FORMS:
+        return _shared(key.type.__name__, _TEXT_FORMS[key.type](), definitions)
+    return _plain_leaf(key)
 
 
-def _leaf(key: Key) -> dict[str, Any]:
+def _plain_leaf(key: Key) -> dict[str, Any]:
+    """What YAML has a kind of its own for."""
     if issubclass(key.type, enum.StrEnum):
         return {"enum": [word.value for word in key.type]}
     if key.type is bool:
         return {"type": "boolean"}
+    if key.type is Any:
+        return {"not": {"type": "null"}}
     if key.type is int:
         limits = {"minimum": key.asked.least, "maximum": key.asked.most}
         return {"type": "integer", **{name: limit for name, limit in limits.items() if limit is not None}}
@@ -171,6 +191,22 @@ def _condition() -> dict[str, Any]:
         "pattern": f"^\\s*({forms})\\s*$",
         "examples": examples,
     }
+
+
+def _share_of() -> dict[str, Any]:
+    return {
+        "type": "string",
+        "description": "A share of a number.",
+        "pattern": f"^{_plain(PATTERN)}$",
+        "examples": ["50% of 20"],
+    }
+
+
+_TEXT_FORMS: Final[dict[type, Callable[[], dict[str, Any]]]] = {
+    Quantity: dict,  # one form for each kind of unit
+    Condition: _condition,
+    ShareOf: _share_of,
+}
 
 
 def _operators(metric: Metric) -> str:

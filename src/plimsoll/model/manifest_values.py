@@ -16,6 +16,7 @@ from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.pointer import parse_pointer
 from plimsoll.model.quantity import Quantity, UnitKind, example_of, units_of
 from plimsoll.model.service import check_service
+from plimsoll.model.share_of import ShareOf
 from plimsoll.model.threshold import Condition
 from plimsoll.model.unanswered import is_unanswered
 from plimsoll.model.words import nearest, quoted
@@ -30,10 +31,6 @@ _LONGEST_LINE: Final = 1024  # characters of a name, contact or path; the longes
 _ANSWERED: Final = frozenset({Text.SENTENCE, Text.NAME, Text.CONTACT, Text.KNOWN})
 
 # Written where a later version will know what to do with it.
-_PLANNED_WORDS: Final = {
-    ("FallbackStep", "previous-release"): "this version falls back on people: hold",
-    ("FallbackStep", "constant"): "this version falls back on people: hold",
-}
 _PLANNED_SHARES: Final = frozenset({"calibrated"})
 _YES: Final = {"yes": "true", "on": "true", "y": "true", "1": "true", "no": "false", "off": "false", "n": "false"}
 
@@ -201,9 +198,6 @@ def read_word(data: Any, words: type[_Word]) -> _Word:
         raise wrong_type(data, said)
     if data in allowed:
         return words(data)
-    planned = _PLANNED_WORDS.get((words.__name__, data))
-    if planned:
-        raise NotUnderstood(f"'{data}' is planned, not in this version", fix=planned, code="manifest.planned")
     near = nearest(data, allowed)
     raise NotUnderstood(
         f"{quoted(data)} is not allowed; allowed is {said}",
@@ -246,6 +240,17 @@ def read_quantity(data: Any, asked: Asked) -> Quantity:
     if beyond:
         raise NotUnderstood(f"{quantity} is out of range", fix=f"write {beyond}", code="manifest.range")
     return quantity
+
+
+def read_share_of(data: Any) -> ShareOf:
+    """A share of a number, such as 50% of 20."""
+    if not isinstance(data, str):
+        raise wrong_type(data, "a share of a number", "write it as 50% of 20")
+    if not data.strip():
+        raise NotUnderstood("the text is empty", fix="write it as 50% of 20", code="manifest.empty")
+    if is_unanswered(data):
+        raise put_off(data.strip())
+    return ShareOf.parse(data)
 
 
 def read_condition(data: Any) -> Condition:

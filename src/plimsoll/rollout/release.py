@@ -49,11 +49,11 @@ def build_release(
 ) -> Release:
     """The release of what lies in the manifest's folder now.
 
-    Covers how the manifest says the system runs, the sources of the target's package, the declared artifacts, the
-    contracts, the declared environment variables, the interpreter, and every installed distribution by version. Of a
-    remote target it covers what is asked and what it declares: address, templates, prompts, settings, identity; secrets
-    by the name of their place alone. People and threshold have digests of their own: mending an e-mail address or
-    tightening a condition makes no new release.
+    Covers how the manifest says the system runs, the sources of the target's package and of those in its fallback
+    chain, the declared artifacts, the contracts, the declared environment variables, the interpreter, and every
+    installed distribution by version. Of a remote target it covers what is asked and what it declares: address,
+    templates, prompts, settings, identity; secrets by the name of their place alone. People and threshold have digests
+    of their own: mending an e-mail address or tightening a condition makes no new release.
 
     Args:
         manifest: what declares the system.
@@ -66,7 +66,7 @@ def build_release(
         InputError: a declared artifact or contract cannot be read.
     """
     files: dict[str, Path] = {}
-    for target in (manifest.target,):
+    for target in (manifest.target, *manifest.target.standbys):
         for name, source in target_sources(target, folder):
             key = f"source:{name}"
             while files.get(key, source) != source:  # portions of a namespace package may each hold a file of a name
@@ -86,12 +86,14 @@ def build_release(
     parts["manifest"] = digest(manifest.release_part)
     # The first input contract also checks sources that none names, so their order decides what is let in.
     parts["contracts"] = digest({"inputs": manifest.data.inputs, "outputs": manifest.data.outputs})
-    if manifest.target.is_remote:
-        parts["identity"] = digest(manifest.target.identity)
+    identities = [target.identity for target in (manifest.target, *manifest.target.standbys) if target.is_remote]
+    if identities:
+        parts["identity"] = digest(identities)
     parts["interpreter"] = digest(interpreter)
     parts["environment"] = digest(installed)
     given = os.environ if variables is None else variables
-    for name in manifest.target.environment:
+    named = {name for target in (manifest.target, *manifest.target.standbys) for name in target.environment}
+    for name in sorted(named):
         parts[f"variable:{name}"] = digest_bytes(os.fsencode(given[name])) if name in given else UNSET
     return Release(
         system=manifest.system,
@@ -100,7 +102,7 @@ def build_release(
         covered=tuple(sorted({str(p.resolve()) for p in files.values()})),
         interpreter=interpreter,
         environment=installed,
-        declared=_identity(manifest.target),
+        declared="; ".join(filter(None, map(_identity, (manifest.target, *manifest.target.standbys)))),
     )
 
 

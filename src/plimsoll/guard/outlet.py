@@ -1,0 +1,72 @@
+"""Everything after the call: whether an output keeps its contract, and whether it leaves without a person."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from plimsoll.contract import Checker
+from plimsoll.guard.call import said
+from plimsoll.guard.intake import to_json
+from plimsoll.guard.passage import Passage
+from plimsoll.guard.target import as_result
+from plimsoll.model.decision import Disposition, Reason, Result, Verdict
+from plimsoll.policy import why_held
+
+_NAMED: Final = 5  # broken rules that a step of the record names; the output itself stands beside them
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why an output is none that could leave."""
+
+    why: str
+    error: str  # what went wrong with it; no value of the output
+    output: bytes | None = None  # exact JSON, where it has one
+
+
+class Outlet:
+    """What every output passes, whichever step of the way gave it.
+
+    Args:
+        contract: of what leaves; None: it is not checked.
+    """
+
+    def __init__(self, contract: Checker | None) -> None:
+        self._contract = contract
+
+    def refuses(self, passage: Passage, returned: Any) -> Refused | None:
+        """Check what a step gave, and decide whether it leaves without a person; None: that is how the passage ends."""
+        try:
+            result = as_result(returned)
+            output = to_json(result.output)
+            if result.sources or result.reasons or result.usage:
+                _encode((result.sources, result.reasons, result.usage))  # what cannot be recorded is no answer
+        except Exception as why:  # noqa: BLE001 - what a target returns can fail in any way when it is looked at
+            return Refused("output-type", said(why))
+        passage.result, passage.output = result, output
+        if self._contract is not None and (broken := self._breaks(self._contract, passage, result, output)):
+            return broken
+        assert passage.kind is not None, "an undeclared type is refused before the call"
+        held = why_held(passage.kind.tier, result.confidence, passage.kind.review_below)
+        passage.end(Disposition.HELD if held else Disposition.ANSWERED, held)
+        return None
+
+    def _breaks(self, contract: Checker, passage: Passage, result: Result, output: bytes) -> Refused | None:
+        checked = contract.check(result.output)
+        if checked.reasons:
+            checked = contract.check(msgspec.json.decode(output))
+        elif checked.coerced:
+            passage.result = msgspec.structs.replace(result, output=checked.value)
+            passage.output = to_json(checked.value)
+        passage.output_broken = checked.reasons
+        passage.output_verdict = Verdict.BROKEN if checked.reasons else Verdict.VALID
+        return Refused("output-contract", _named(checked.reasons), output) if checked.reasons else None
+
+
+def _named(reasons: tuple[Reason, ...]) -> str:
+    """The broken rules, with their paths and without any value."""
+    return "; ".join(f"{reason.path or 'the output'}: {reason.rule}" for reason in reasons[:_NAMED])
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode

@@ -1,0 +1,93 @@
+"""One decision on its way through the guard: what is known of it so far."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import msgspec
+
+from plimsoll.guard.intake import Intake
+from plimsoll.guard.settings import GuardedType
+from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, Verdict
+
+NS: Final = time.perf_counter_ns
+
+
+class Trial(msgspec.Struct, kw_only=True):
+    """One step of the way to an answer, under way."""
+
+    name: str
+    started: int
+    ended: int = 0  # 0: it has not ended
+    why: str = ""
+    attempts: int = 0
+    failed: tuple[str, ...] = ()
+    no_retry: str = ""
+    error: str = ""
+    output: bytes | None = None  # what was not let out
+
+
+class Passage(msgspec.Struct, kw_only=True):
+    """Lives for one call, in one thread or task. Times are of the clock `NS`."""
+
+    type: str
+    kind: GuardedType | None
+    source: str
+    subject: str | None
+    principal: str | None = None  # who asks, and with whose permissions the target looks things up
+    key: str
+    replay_of: str
+    started: int
+    until: int | None  # when the caller stops waiting; None: never
+    hurried: bool = False  # the caller waits less long than was declared for everybody
+    intake: Intake
+    value: Any = None
+    disposition: Disposition = Disposition.FAILED
+    via: str = "live"
+    why: str = ""
+    asked: int = 0  # attempts at targets
+    trials: tuple[Trial, ...] = ()  # the steps of its way; none where the target answered at once
+    target_ns: int = 0
+    waited_ns: int = 0
+    retry_after_s: float | None = None
+    contract: str = ""
+    verdict: Verdict = Verdict.NONE
+    coerced: tuple[str, ...] = ()
+    broken: tuple[Reason, ...] = ()
+    result: Result | None = None
+    output: bytes | None = None
+    output_verdict: Verdict = Verdict.NONE
+    output_broken: tuple[Reason, ...] = ()
+    error: str = ""
+
+    def end(self, disposition: Disposition, why: str) -> None:
+        """This is how it ends, unless something ends it otherwise."""
+        self.disposition = disposition
+        self.why = why
+
+    def left_s(self, now: int) -> float | None:
+        """Seconds that the caller still waits; None: as long as it takes."""
+        return None if self.until is None else (self.until - now) / 1e9
+
+    def steps(self) -> tuple[StepRecord, ...]:
+        """The way so far, for the record; nothing where the target answered at once."""
+        trials = self.trials
+        if not trials or (
+            len(trials) == 1 and trials[0].attempts == 1 and not trials[0].why and self.result is not None
+        ):
+            return ()
+        now = NS()
+        return tuple(
+            StepRecord(
+                name=trial.name,
+                why=trial.why if trial.ended else self.why,  # what ended the passage ended the step it was in
+                attempts=trial.attempts,
+                us=((trial.ended or now) - trial.started) / 1000,
+                failed=trial.failed,
+                no_retry=trial.no_retry,
+                error=trial.error,
+                output=NO_JSON if trial.output is None or trial.output is self.output else msgspec.Raw(trial.output),
+            )
+            for trial in trials
+        )
