@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plimsoll.errors import UsageError
+from plimsoll.errors import Conflict, UsageError
 from plimsoll.guard import Hold
 from plimsoll.guard.intake import MAX_BYTES, take_in
 from plimsoll.ledger import Draft, Ledger
@@ -331,7 +331,7 @@ class TestIdempotency:
             thread.join()
         assert len(calls) == 1
         assert ended.count(Disposition.ANSWERED) == 1
-        assert ended.count(UsageError) == 3
+        assert ended.count(Conflict) == 3
 
 
 class TestControl:

@@ -162,7 +162,7 @@ def test_metrics_count_what_was_decided(server, token):
 def test_readiness_says_what_holds(server):
     reply = server.ask("GET", "/readyz")
     assert reply.status == 200
-    assert reply.data == {"ready": True, "checks": {"ledger": "", "control": ""}}
+    assert reply.data == {"ready": True, "checks": {"ledger": "", "control": "", "releases": ""}}
 
 
 def test_what_is_not_there_is_a_problem_document(server, token):

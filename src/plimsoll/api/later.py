@@ -13,7 +13,8 @@ from plimsoll.api.exchange import JSON, Exchange
 from plimsoll.api.parts import Parts
 from plimsoll.api.problem import HttpProblem
 from plimsoll.contract import parse_record
-from plimsoll.guard.since import Feedback, Outcome, say
+from plimsoll.guard.fleet import Fleet
+from plimsoll.guard.since import Feedback, Judged, Outcome, say
 
 T = TypeVar("T", Feedback, Outcome)
 _MOST = 64 << 10  # bytes of what is said
@@ -41,6 +42,9 @@ async def _record(exchange: Exchange, parts: Parts, who: Identity, type_: type[T
     ledger = parts.guard.ledger
     draft = await asyncio.to_thread(say, ledger, entry, said)
     written = await ledger.aappend(draft)
+    if isinstance(said, Feedback) and isinstance(parts.guard, Fleet) and said.judged is not Judged.UNCLEAR:
+        kept = await asyncio.to_thread(parts.guard.recorded, entry.id)
+        parts.guard.judged(kept.release, wrong=said.judged is Judged.WRONG)
     await exchange.respond(201, msgspec.json.encode(Recorded(entry=written)))
 
 

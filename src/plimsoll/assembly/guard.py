@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Self
 
 from plimsoll.assembly.project import Project, find_manifest
-from plimsoll.guard import Guard as BareGuard
+from plimsoll.assembly.releases import opener
+from plimsoll.guard.fleet import Fleet
 
 
-class Guard(BareGuard):
-    """A guard with its own ledger, opened from a manifest."""
+class Guard(Fleet):
+    """A guard with its own ledger, opened from a manifest; it obeys what `plimsoll rollout` says of releases."""
 
     @classmethod
     def open(cls, manifest: str | Path = "plimsoll.yaml", *, state: Path | None = None) -> Self:
@@ -32,7 +33,7 @@ class Guard(BareGuard):
         ledger = project.open_ledger()
         try:
             project.record_release(ledger)
-            return cls(ledger=ledger, **parts)
+            return cls(ledger=ledger, open_release=opener(project, ledger), **parts)
         except BaseException:
             ledger.close()
             raise

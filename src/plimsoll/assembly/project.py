@@ -258,8 +258,14 @@ class Project:
         """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""
         return BareGuard(ledger=ledger, **self.guard_parts(run=run, rehearsal=rehearsal))
 
-    def guard_parts(self, *, run: str = "", rehearsal: bool = False) -> GuardParts:
+    def guard_parts(self, *, run: str = "", rehearsal: bool = False, apart: bool = False) -> GuardParts:
         """What a guard of this system is made of, all but its ledger.
+
+        Args:
+            run: the assessment it measures for.
+            rehearsal: that it measures load.
+            apart: the code of Python targets runs in processes of its own, also where the manifest says nothing of
+                them: an interpreter holds one module of a name, and another release has modules of the same names.
 
         Raises:
             TargetError: the target, or one of its fallback chain, cannot be imported.
@@ -282,13 +288,17 @@ class Project:
         )
         return GuardParts(
             settings=settings,
-            target=self.load_target(),
+            target=self.load_target(_apart(manifest.target) if apart else None),
             inputs=self.checkers,
             default_input=self.default_checker,
             hold_to_release=self.hold_to_release,
             output=output,
             others=dict(
-                zip(standby_names(manifest.target), map(self.load_target, manifest.target.standbys), strict=True)
+                zip(
+                    standby_names(manifest.target),
+                    (self.load_target(_apart(each) if apart else each) for each in manifest.target.standbys),
+                    strict=True,
+                )
             ),
         )
 
@@ -303,6 +313,13 @@ class Project:
                     f"'{first.path}' {first.rule}, expected is {first.expected}",
                     fix="mend the constant, or the contract under data.outputs",
                 )
+
+
+def _apart(target: DeclaredTarget) -> DeclaredTarget:
+    """The same target with its Python code in worker processes."""
+    if not target.python or target.workers is not None:
+        return target
+    return msgspec.structs.replace(target, workers=min(target.concurrency, os.cpu_count() or 1))
 
 
 def own_key(path: Path) -> PrivateKey:

@@ -10,6 +10,7 @@ import msgspec
 
 from plimsoll.assembly.demonstration import Cast
 from plimsoll.assembly.project import Project, read_file
+from plimsoll.assembly.releases import releases_folder
 from plimsoll.assembly.steering import known_contact
 from plimsoll.assembly.trusting import trust_of
 from plimsoll.errors import InputError
@@ -28,11 +29,6 @@ from plimsoll.rollout import (
     roll_back,
     run_beside,
 )
-
-
-def releases_folder(project: Project) -> Path:
-    """Where the kept releases of a project lie."""
-    return project.state / "releases"
 
 
 def build(project: Project, *, by: str) -> Kept:

@@ -14,6 +14,7 @@ from plimsoll.access import Tokens
 from plimsoll.assembly.guard import Guard
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger import Taken
+from plimsoll.model.breaker import BreakerState
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +26,12 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     def gauges(self) -> Iterable[tuple[str, str, float]]:
         """What is measured when it is asked for: name, what of, value."""
-        return ()
+        health = self.guard.health()
+        for target in health.targets:
+            yield "plimsoll_target_inside", target.target, target.inside
+            yield "plimsoll_target_waiting", target.target, target.waiting
+            if target.breaker is not None:
+                yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
 
 
 @contextlib.contextmanager
@@ -47,7 +53,11 @@ def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> It
         if with_tokens:
             tokens = Tokens(ledger, system, clock_ns=time.time_ns)
             stack.callback(tokens.close)
-        yield Running(guard=guard, tokens=tokens, checks={"ledger": _ledger_check(guard), "control": _steered(guard)})
+        yield Running(
+            guard=guard,
+            tokens=tokens,
+            checks={"ledger": _ledger_check(guard), "control": _steered(guard), "releases": lambda: guard.trouble},
+        )
 
 
 def _ledger_check(guard: Guard) -> Callable[[], str]:

@@ -40,6 +40,9 @@ class Admission:
         if stopped:
             passage.end(Disposition.HELD, f"human-only: {stopped}")
             return False
+        if passage.hold:
+            passage.end(Disposition.HELD, passage.hold)
+            return False
         return True
 
     def _keeps_contract(self, passage: Passage) -> bool:

@@ -7,10 +7,13 @@ and on its own counts alone. A block ends by the clock, never by what was seen i
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from typing import Final
 
 import msgspec
 
+from plimsoll.model.decision import Answer, Disposition
 from plimsoll.stats import TwoStreams
 
 
@@ -83,3 +86,77 @@ _COMPARED: Final = 3
 
 def _said(what: str, seen: TwoStreams) -> str:
     return f"{what}: {seen.other_bad} of {seen.other} by the canary, {seen.live_bad} of {seen.live} by the live release"
+
+
+class Tally:
+    """What this process saw of the canary and of the live release since the last block.
+
+    How slow is slow is drawn from live answers before the block: nine in ten of the latest thousand were faster.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._live, self._canary = _Counts(), _Counts()
+        self._judged: dict[str, list[int]] = {}
+        self._times: deque[float] = deque(maxlen=_REMEMBERED)
+        self._slow_s: float | None = None  # None: too few were timed
+
+    def add(self, answer: Answer, *, by_canary: bool, seconds: float) -> None:
+        """Count one decision.
+
+        Args:
+            answer: how it ended.
+            by_canary: whether the canary took it.
+            seconds: how long its caller waited.
+        """
+        failed = answer.disposition in _NOT_ANSWERED or answer.via.startswith("fallback:")
+        with self._lock:
+            side = self._canary if by_canary else self._live
+            side.decided += 1
+            side.failed += failed
+            if failed:
+                return
+            if self._slow_s is not None:
+                side.timed += 1
+                side.slow += seconds > self._slow_s
+            if not by_canary:
+                self._times.append(seconds)
+
+    def judged(self, release: str, *, wrong: bool) -> None:
+        """Count what a person said of an answer of a release."""
+        with self._lock:
+            counts = self._judged.setdefault(release, [0, 0])
+            counts[0] += 1
+            counts[1] += wrong
+
+    def take(self, canary: str, live: str) -> Block | None:
+        """The block since the last one, if it holds anything; counting begins anew."""
+        with self._lock:
+            sides = {
+                name: Side(
+                    decided=counts.decided,
+                    failed=counts.failed,
+                    timed=counts.timed,
+                    slow=counts.slow,
+                    reviewed=self._judged.get(release, _NOTHING)[0],
+                    overturned=self._judged.get(release, _NOTHING)[1],
+                )
+                for name, counts, release in (("live", self._live, live), ("canary", self._canary, canary))
+            }
+            self._live, self._canary, self._judged = _Counts(), _Counts(), {}
+            if len(self._times) >= _FEWEST:
+                self._slow_s = sorted(self._times)[int(0.9 * len(self._times))]
+        if not canary or sides == {"live": Side(), "canary": Side()}:
+            return None
+        return Block(canary=canary, live=live, of_live=sides["live"], of_canary=sides["canary"])
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.decided = self.failed = self.timed = self.slow = 0
+
+
+_REMEMBERED: Final = 1000
+_FEWEST: Final = 50  # live times before anything is called slow
+_NOTHING: Final = (0, 0)
+_NOT_ANSWERED: Final = frozenset({Disposition.FAILED, Disposition.SHED})

@@ -46,6 +46,8 @@ class Guard:
     of their own: `admission`, `path` with `lane` and `call`, `outlet`, `record`.
     """
 
+    _followed: tuple[str, ...] = ("control",)  # kinds of entries that steer it
+
     def __init__(
         self,
         settings: GuardSettings,
@@ -130,6 +132,35 @@ class Guard:
         """
         return self._decide(self._live, type, input, subject, source, key, replay_of, deadline_s)
 
+    def shadow(
+        self,
+        type: str,  # noqa: A002 - the word the manifest uses
+        input: Any,  # noqa: A002 - the word the manifest uses
+        *,
+        of: str,
+        subject: str | None = None,
+        source: str = "",
+    ) -> str:
+        """Take a copy of a decision that another release has taken; nothing of it is released.
+
+        It is an entry of the kind ``shadow`` that refers to the decision, and is no decision itself.
+
+        Args:
+            type: as of the decision.
+            input: as of the decision.
+            of: the id of the decision's record.
+            subject: as of the decision; erasing the subject erases the copy.
+            source: as of the decision.
+
+        Returns:
+            The id of the entry.
+        """
+        passage = self._begin(type, input, subject, source, "", "", None)
+        if self._admission.needs_target(passage) and not self._live.at_once(passage):
+            finish(self._live.follow(passage, FROM_THREAD))
+        draft = draft_of(passage, self.settings, passage.steps())
+        return self.ledger.append(msgspec.structs.replace(draft, kind="shadow", header=None, refs=(of,)))
+
     def _decide(
         self,
         path: Path,
@@ -140,8 +171,11 @@ class Guard:
         key: str = "",
         replay_of: str = "",
         deadline_s: float | None = None,
+        via: str = "",
+        hold: str = "",
     ) -> Answer:
         passage = self._begin(type_, given, subject, source, key, replay_of, deadline_s)
+        passage.route, passage.hold = via, hold
         mine: Reservation | None = None
         if key:
             begun = self._once.begin(type_, key, passage.intake)
@@ -175,7 +209,22 @@ class Guard:
         A synchronous target without a deadline runs in the loop's own thread. A call that is cancelled on its way is
         recorded as failed.
         """
+        return await self._adecide(type, input, subject, source, key, replay_of, deadline_s)
+
+    async def _adecide(
+        self,
+        type: str,  # noqa: A002 - the word the manifest uses
+        input: Any,  # noqa: A002 - the word the manifest uses
+        subject: str | None,
+        source: str,
+        key: str,
+        replay_of: str,
+        deadline_s: float | None,
+        via: str = "",
+        hold: str = "",
+    ) -> Answer:
         passage = self._begin(type, input, subject, source, key, replay_of, deadline_s)
+        passage.route, passage.hold = via, hold
         mine: Reservation | None = None
         if key:
             begun = await asyncio.to_thread(self._once.begin, type, key, passage.intake)
@@ -303,14 +352,17 @@ class Guard:
     def _follow(self) -> None:
         """Obey the control entries there are, and those that come, from any process."""
         start: dict[str, int] = {}
-        for entry in self.ledger.entries(kinds=("control",), system=self.settings.system):
-            self._admission.controls.add(entry, self.ledger)
+        for entry in self.ledger.entries(kinds=self._followed, system=self.settings.system):
+            self._take_in(entry)
             start[entry.stream] = entry.seq
-        self._follower = self.ledger.follow(("control",), self._on_control, after=start)
+        self._follower = self.ledger.follow(self._followed, self._on_entry, after=start)
 
-    def _on_control(self, entry: Entry) -> None:
+    def _on_entry(self, entry: Entry) -> None:
         if entry.system == self.settings.system:
-            self._admission.controls.add(entry, self.ledger)
+            self._take_in(entry)
+
+    def _take_in(self, entry: Entry) -> None:
+        self._admission.controls.add(entry, self.ledger)
 
     @property
     def is_steered(self) -> bool:

@@ -45,6 +45,8 @@ class Passage(msgspec.Struct, kw_only=True):
     value: Any = None
     disposition: Disposition = Disposition.FAILED
     via: str = "live"
+    route: str = ""  # by which way it came to this release, where that is not the live one: "canary"
+    hold: str = ""  # why a person takes it without any target being asked; "" where nothing says so
     why: str = ""
     asked: int = 0  # attempts at targets
     trials: tuple[Trial, ...] = ()  # the steps of its way; none where the target answered at once
@@ -60,6 +62,11 @@ class Passage(msgspec.Struct, kw_only=True):
     output_verdict: Verdict = Verdict.NONE
     output_broken: tuple[Reason, ...] = ()
     error: str = ""
+
+    @property
+    def way(self) -> str:
+        """The path that answered, as record and answer name it."""
+        return self.route if self.route and self.via == "live" else self.via
 
     def end(self, disposition: Disposition, why: str) -> None:
         """This is how it ends, unless something ends it otherwise."""

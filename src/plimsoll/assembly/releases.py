@@ -1,0 +1,38 @@
+"""Opening a kept release beside another: its own contracts and tiers, and its code in processes of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from plimsoll.assembly.project import Project
+from plimsoll.errors import InputError
+from plimsoll.guard import Guard
+from plimsoll.ledger import Ledger
+from plimsoll.rollout import kept_manifest
+
+
+def releases_folder(project: Project) -> Path:
+    """Where the kept releases of a project lie."""
+    return project.state / "releases"
+
+
+def opener(project: Project, ledger: Ledger) -> Callable[[str], Guard]:
+    """What opens the guard of a kept release of this project, on its ledger."""
+
+    def open_release(release: str) -> Guard:
+        kept = Project(kept_manifest(releases_folder(project), release), state=project.state)
+        if kept.release.digest != release:
+            differ = sorted(
+                name
+                for name in ("interpreter", "environment", "manifest")
+                if kept.release.parts.get(name) != project.release.parts.get(name)
+            )
+            raise InputError(
+                f"the kept release {release} is another one here: "
+                f"{', '.join(differ) or 'its files'} changed since it was kept",
+                fix="restore the environment that it was kept in, or keep it anew: `plimsoll rollout build`",
+            )
+        return Guard(ledger=ledger, **kept.guard_parts(apart=True))
+
+    return open_release
