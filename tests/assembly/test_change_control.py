@@ -10,10 +10,10 @@ import pytest
 from assess.a_system import COO, HEAD, System, cases, row
 
 from plimsoll.assembly.checking import gate
-from plimsoll.assembly.judging import judge_release
 from plimsoll.assembly.signed_lines import told_history
 from plimsoll.assembly.signing import SIGNED
 from plimsoll.attest import Role, generate, read_trust, save_private, sign_threshold, trust_entry, verify_attestation
+from plimsoll.errors import VerificationFailed
 from plimsoll.ledger import Draft, FileWitness
 from plimsoll.model.board import Outcome, Standing
 from plimsoll.model.quantity import Quantity
@@ -139,7 +139,10 @@ class TestLoosened:
         )
         assert lines_of(later(system, 7.1))[-1] == "stability.error_rate <= 50%"
 
-    @pytest.mark.parametrize(("name", "to"), [("confidence", "60%"), ("max_age", "300 days"), ("cooling_off", "1 s")])
+    @pytest.mark.parametrize(
+        ("name", "to"),
+        [("confidence", "60%"), ("max_age", "300 days"), ("load_window", "100ms"), ("cooling_off", "1 s")],
+    )
     def test_a_setting_waits_too(self, system, name, to):
         was = str(getattr(system.project().manifest.threshold, name))
         system.change("threshold", name, to=to)
@@ -161,12 +164,8 @@ class TestLoosened:
 
     def test_while_no_witness_holds_it_it_does_not_count_at_all(self, system):
         loosened(system)
-        system.project().witness_path.unlink()
-        project = system.project()
-        with project.open_ledger(read_only=True) as ledger:
-            board = judge_release(
-                project, ledger, read_trust(system.trust().read_text()), now_ns=time.time_ns() + 20 * DAY
-            ).board
+        witness = system.project().witness_path
+        board = system.judged_behind_the_look(system.trust(), witness.unlink, now_ns=after(20)())
         assert row(board, "evaluation.accuracy").condition == STRICT
         (note,) = board.notes
         assert note.endswith("it counts 7 days after a witness holds it, and none does yet")
@@ -176,11 +175,12 @@ class TestLoosened:
         other = System(tmp_path / "other")
         other.change("system", to="parity")
         other.sign()
-        project = system.project()
-        project.witness_path.write_text(other.project().witness_path.read_text())
-        with project.open_ledger(read_only=True) as ledger:
-            found = judge_release(project, ledger, read_trust(system.trust().read_text()), now_ns=after(20)())
-        assert row(found.board, "evaluation.accuracy").condition == STRICT
+        foreign, witness = other.project().witness_path.read_text(), system.project().witness_path
+        board = system.judged_behind_the_look(system.trust(), lambda: witness.write_text(foreign), now_ns=after(20)())
+        assert row(board, "evaluation.accuracy").condition == STRICT
+        assert board.notes[0].endswith("it counts 7 days after a witness holds it, and none does yet")
+        with pytest.raises(VerificationFailed, match="the witness keeps no checkpoint of this ledger"):
+            later(system, 20)
 
     def test_unsigned_it_is_a_draft_that_is_judged_by_the_stricter_line(self, system):
         set_condition(system, LOOSE)

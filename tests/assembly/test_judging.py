@@ -14,8 +14,6 @@ import pytest
 from assess.a_system import BUILDER, COO, HEAD, NIGHT, OPS, System, cases, lines, row
 
 from plimsoll.assembly.checking import check, gate
-from plimsoll.assembly.integrity import verify_record
-from plimsoll.assembly.judging import judge_release
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.signing import SIGNED
 from plimsoll.assess.run import About, Run
@@ -206,17 +204,6 @@ class TestTheSignature:
         assert system.gate(trust).demonstration
 
 
-@contextlib.contextmanager
-def altered_after_the_look(system, trust, kind):
-    """A judge who has verified the record, and somebody who alters entries of a kind before it is judged."""
-    project, pinned = system.project(), read_trust(trust.read_text())
-    with project.open_ledger() as ledger:
-        record = verify_record(project, pinned, now_ns=time.time_ns())
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            con.execute("UPDATE entries SET body=x'ff' WHERE kind=?", (kind,))
-        yield lambda: judge_release(project, ledger, pinned, record=record, now_ns=time.time_ns()).board
-
-
 class TestTheEvidence:
     def test_carried_in_from_another_record_it_does_not_count(self, ready, tmp_path, trust):
         """The same release, measured elsewhere: its entries are copied into an empty ledger, as they are.
@@ -266,18 +253,14 @@ class TestTheEvidence:
         assert any("does not count" in note for note in board.notes)
 
     def test_that_is_altered_behind_the_verification_does_not_count_and_is_named(self, system, trust):
-        with altered_after_the_look(system, trust, "evidence") as judged:
-            board = judged()
+        board = system.judged_behind_the_look(trust, lambda: system.alter("evidence"))
         assert {r.standing for r in board.rows} == {Standing.NOT_MEASURED}
         assert any("does not count" in note for note in board.notes)
 
     @pytest.mark.parametrize("kind", ["assessment.started", "assessment.ended"])
     def test_a_run_that_is_altered_behind_the_verification_is_said_plainly(self, system, trust, kind):
-        with (
-            altered_after_the_look(system, trust, kind) as judged,
-            pytest.raises(VerificationFailed, match="the entry is not what was written there") as caught,
-        ):
-            judged()
+        with pytest.raises(VerificationFailed, match="the entry is not what was written there") as caught:
+            system.judged_behind_the_look(trust, lambda: system.alter(kind))
         assert "plimsoll ledger verify" in caught.value.fix
 
     def test_a_figure_that_was_mended_in_the_file_gives_no_verdict(self, tmp_path):

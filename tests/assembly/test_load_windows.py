@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-import sqlite3
+import time
 
 import pytest
 from assess.a_system import COO, System, row
 
+from plimsoll.assembly.integrity import verify_record
 from plimsoll.assembly.judging import judge_release
 from plimsoll.assembly.reporting import collect_details
 from plimsoll.assembly.signing import SIGNED, threshold_history
-from plimsoll.attest import Trust
+from plimsoll.attest import Trust, sign_threshold
 from plimsoll.attest.dsse import sign_envelope
 from plimsoll.attest.line import THRESHOLD
 from plimsoll.errors import InputError
@@ -47,7 +47,8 @@ def with_load(folder, window="500ms", target=None, peak="400/s"):
 def report(system):
     project = system.project()
     with project.open_ledger() as ledger:
-        judged = judge_release(project, ledger, Trust(), now_ns=2 * 10**18)
+        record = verify_record(project, Trust(), now_ns=2 * 10**18)
+        judged = judge_release(project, ledger, Trust(), record=record, now_ns=2 * 10**18)
         return collect_details(project, ledger, judged)
 
 
@@ -144,17 +145,13 @@ class TestAnEnvelopeOfAnEarlierVersion:
     @pytest.fixture
     def old(self, tmp_path):
         system = System(tmp_path / "s")
-        system.sign()
-        project = system.project()
-        with project.open_ledger() as ledger:
-            (entry,) = ledger.entries(kinds=(SIGNED,))
-            signed = json.loads(base64.b64decode(json.loads(ledger.body(entry))["payload"]))
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            con.execute("DELETE FROM entries WHERE kind=?", (SIGNED,))
+        project, key = system.project(), system.key(COO)
+        raw = sign_threshold(project.manifest.threshold, system="parity", key=key, now_ns=time.time_ns())
+        signed = json.loads(base64.b64decode(json.loads(raw)["payload"]))
         del signed["loadWindow"]
         signed["threshold"] = "sha256:" + "5a" * 32
         with project.open_ledger() as ledger:
-            raw = sign_envelope(THRESHOLD, canonical(signed), system.key(COO))
+            raw = sign_envelope(THRESHOLD, canonical(signed), key)
             ledger.append(Draft(kind=SIGNED, system="parity", body=raw))
         return system
 

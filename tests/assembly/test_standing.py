@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import time
 
 import msgspec
@@ -102,17 +100,22 @@ class TestAcceptances:
         system.accept(HEAD)
         assert accepted(system, system.trust()).standing is Standing.NOT_MEASURED
 
-    def test_a_replay_that_was_altered_shows_nothing_of_an_operator(self, system):
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            con.execute("UPDATE entries SET body=x'ff' WHERE kind='quarantine.replayed'")
-        found = accepted(system, system.trust())
+    def test_a_replay_that_was_altered_behind_the_verification_shows_nothing_of_an_operator(self, system):
+        board = system.judged_behind_the_look(system.trust(), lambda: system.alter("quarantine.replayed"))
+        found = row(board, "organisation.accepted")
         assert found.standing is Standing.NOT_MET
         assert f"{NIGHT}: accepted without having found and replayed a quarantined record" in found.why
 
-    def test_an_acceptance_that_was_altered_is_nobodys(self, system):
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            con.execute("UPDATE entries SET body=x'ff' WHERE kind=?", (ACCEPTED,))
-        assert accepted(system, system.trust()).estimate == 0.0
+    def test_an_acceptance_that_was_altered_behind_the_verification_is_nobodys(self, system):
+        board = system.judged_behind_the_look(system.trust(), lambda: system.alter(ACCEPTED))
+        found = row(board, "organisation.accepted")
+        assert (found.standing, found.estimate) == (Standing.NOT_MET, 0.0)
+
+    @pytest.mark.parametrize("kind", [ACCEPTED, "quarantine.replayed"])
+    def test_one_that_was_altered_before_it_gives_no_verdict_at_all(self, system, kind):
+        system.alter(kind)
+        with pytest.raises(VerificationFailed, match="is not what was recorded"):
+            system.gate(system.trust())
 
     def test_of_another_release_it_is_left_alone(self, system):
         system.change("load", "peak", to="101/s")
@@ -180,19 +183,22 @@ class TestTheMap:
 
     def test_a_run_of_another_version_is_left_as_it_is(self, system):
         """Its detail does not say how much of the figure was the map; then the people digest decides, as before."""
+        measured = system.project().release.digest.encode()
+        system.change("load", "peak", to="101/s")  # of this release there is no other run
         project = system.project()
+        now = project.release.digest.encode()
+        assert complete(system).standing is Standing.NOT_MEASURED
         with project.open_ledger() as ledger:
             entries = list(ledger.entries(kinds=("assessment.started", "assessment.ended", "evidence")))
             ended = next(e for e in reversed(entries) if e.kind == "assessment.ended" and b"sampled" in ledger.body(e))
             started = ledger.get(ended.refs[0])
             evidence = next(e for e in entries if e.kind == "evidence" and e.refs == ended.refs)
-            again = ledger.append(Draft(kind="assessment.started", system="parity", body=ledger.body(started)))
+            begun = ledger.body(started).replace(measured, now)
+            again = ledger.append(Draft(kind="assessment.started", system="parity", body=begun))
             for entry in (evidence, ended):
-                body = msgspec.json.decode(ledger.body(entry)) | {"run": again}
+                body = msgspec.json.decode(ledger.body(entry).replace(measured, now)) | {"run": again}
                 body |= {"detail": {"rows": "of another kind"}} if entry is ended else {}
                 ledger.append(Draft(kind=entry.kind, system="parity", body=msgspec.json.encode(body), refs=(again,)))
-        with contextlib.closing(sqlite3.connect(system.ledger)) as con, con:
-            assert con.execute("DELETE FROM entries WHERE refs=? AND kind='evidence'", ended.refs).rowcount == 1
         assert complete(system).standing is Standing.MET
         system.change("decisions", "tell", "accountable", to=COO)
         found = complete(system)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -18,9 +20,11 @@ from typing import Any
 import yaml
 
 from plimsoll.assembly.checking import check, gate
+from plimsoll.assembly.integrity import verify_record
+from plimsoll.assembly.judging import judge_release
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.signing import accept, sign_threshold
-from plimsoll.attest import PrivateKey, Role, generate, trust_entry
+from plimsoll.attest import PrivateKey, Role, generate, read_trust, trust_entry
 from plimsoll.guard.quarantine import quarantined, replay
 from plimsoll.model.board import Board, Row
 
@@ -213,6 +217,22 @@ class System:
         self.sign()
         self.accept()
         return self.check(trust=trust), trust
+
+    def judged_behind_the_look(self, trust: Path, alter: Callable[[], object], *, now_ns: int | None = None) -> Board:
+        """The verdict of a judge who has verified the record, when somebody alters something before it is judged.
+
+        So that what the verification would have refused still has to be seen where it is read.
+        """
+        project, pinned = self.project(), read_trust(trust.read_text())
+        with project.open_ledger() as ledger:
+            record = verify_record(project, pinned, now_ns=time.time_ns())
+            alter()
+            return judge_release(project, ledger, pinned, record=record, now_ns=now_ns or time.time_ns()).board
+
+    def alter(self, kind: str) -> None:
+        """Write something else into the bodies of all entries of a kind, past the ledger."""
+        with contextlib.closing(sqlite3.connect(self.ledger)) as con, con:
+            assert con.execute("UPDATE entries SET body=x'ff' WHERE kind=?", (kind,)).rowcount
 
 
 def row(board: Board, metric: str) -> Row:

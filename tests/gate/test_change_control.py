@@ -161,7 +161,12 @@ class TestTheSettings:
 
     @pytest.mark.parametrize(
         ("name", "strict", "loose"),
-        [("confidence", "99%", "80%"), ("max_age", "30 days", "300 days"), ("cooling_off", "7 days", "1 s")],
+        [
+            ("confidence", "99%", "80%"),
+            ("max_age", "30 days", "300 days"),
+            ("load_window", "5 s", "1 s"),
+            ("cooling_off", "7 days", "1 s"),
+        ],
     )
     def test_each_waits_when_it_is_loosened_and_not_when_it_is_tightened(self, name, strict, loose):
         easier = signed(*(accuracy(95, **{name: Quantity.parse(text)}) for text in (strict, loose)))
@@ -361,7 +366,37 @@ class TestTheEvidence:
             for hits, age in ((18, 12), (4, 5))
         ]
         (row,) = self.rows(bench, lines, *pieces)
-        assert (row.standing, row.counts) == (Standing.MET, "4 of 400")
+        assert (row.standing, row.counts) == (Standing.MET, "4 of 400, in windows of 5 s or more")
+
+    def test_a_shortened_load_window_voids_the_evidence_of_stability_and_of_nothing_else(self, bench):
+        both = ("evaluation.accuracy >= 80%", "stability.error_rate <= 5%")
+        old, new = (threshold(*both, load_window=Quantity.parse(text)) for text in ("5s", "1s"))
+        changed = bench.now - 10 * DAY
+        lines = [Line(threshold=old, entry="e-0", held_ns=0), Line(threshold=new, entry="e-1", held_ns=changed)]
+        assert in_force(lines, bench.now).since == {"stability.error_rate": changed}
+
+        def load(age_days, **more):
+            sample = Proportion(hits=4, total=1000)
+            return bench.evidence("stability.error_rate", sample, draw=Draw.FRESH, age_days=age_days, **more)
+
+        before, after = self.share(bench, 95, 12), load(5, window_s=1.0)
+        accuracy_row, error_row = self.rows(bench, lines, before, load(12))
+        assert (accuracy_row.standing, error_row.standing) == (Standing.MET, Standing.NOT_MEASURED)
+        assert error_row.why.startswith("It was measured before the line was loosened; only evidence newer than 20")
+        assert [row.standing for row in self.rows(bench, lines, before, after)] == [Standing.MET] * 2
+
+    def test_while_a_shortened_load_window_waits_figures_of_shorter_windows_carry_nothing(self, bench):
+        old, new = (threshold("stability.error_rate <= 5%", load_window=Quantity.parse(t)) for t in ("5s", "1s"))
+        lines = [
+            Line(threshold=old, entry="e-0", held_ns=bench.now - 20 * DAY),
+            Line(threshold=new, entry="e-1", held_ns=bench.now - 5 * DAY),
+        ]
+        sample = Proportion(hits=4, total=1000)
+        short, long = (bench.evidence("stability.error_rate", sample, window_s=s, age_days=1) for s in (1.0, 5.0))
+        (row,) = self.rows(bench, lines, short)
+        assert row.standing is Standing.NOT_MEASURED
+        assert row.why == "It was measured in load windows of 1 s; the threshold asks for at least 5 s."
+        assert self.rows(bench, lines, long)[0].standing is Standing.MET
 
 
 # -- whatever the lines -----------------------------------------------------------------------------------------------
@@ -382,6 +417,7 @@ def thresholds(draw):
         set_by=draw(st.sampled_from([COO, CTO])),
         confidence=draw(st.sampled_from([Quantity(90, "%"), Quantity(95, "%")])),
         max_age=draw(st.sampled_from([Quantity(10, "days"), Quantity(30, "days")])),
+        load_window=draw(st.sampled_from([Quantity(1, "s"), Quantity(5, "s")])),
         cooling_off=draw(st.sampled_from([Quantity(1, "s"), Quantity(1, "days"), Quantity(7, "days")])),
     )
 
@@ -416,6 +452,7 @@ def as_strict(one, other):
     return (
         one.confidence.base >= other.confidence.base
         and one.max_age.base <= other.max_age.base
+        and one.load_window.base >= other.load_window.base
         and one.cooling_off.base >= other.cooling_off.base
     )
 

@@ -151,12 +151,12 @@ def test_a_task_that_only_the_library_stands_under_is_the_targets_where_our_own_
             with socket.socket(socket.AF_UNIX) as asking:
                 while asking.connect_ex(path):
                     time.sleep(0.01)
-                record = b"counter\\0" + b'{"number": 1}'
+                record = b"tell\\0counter\\0" + b'{"number": 1}'
                 asking.sendall(HEADER.pack(len(record), 0) + record)
                 print(asking.recv(100)[HEADER.size:].decode())
-        asker = threading.Thread(target=ask)
+        asker = threading.Thread(target=ask, daemon=True)
         asker.start()
-        host(project.file, project.state, run.id, path, "tell")
+        host(project.file, project.state, run.id, path)
         asker.join()
         with project.open_ledger(read_only=True) as ledger:
             for entry in ledger.entries(kinds=("release.uncovered",)):

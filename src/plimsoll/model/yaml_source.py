@@ -250,7 +250,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if depth > _MAX_DEPTH:
-            self._note("yaml.too-deep", f"more than {_MAX_DEPTH} levels deep", event.start_mark, fix="flatten it")
+            self._too_deep(event.start_mark)
             raise _Stop
         if event.anchor is not None:
             self._anchors[event.anchor] = None
@@ -386,6 +386,9 @@ class _Composer:
     def _syntax(self, error: yaml.YAMLError) -> None:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         said = str(getattr(error, "problem", None) or error)
+        if "maximum nesting depth" in said:  # libyaml's own bound, of 1,000; it reads ahead, and may get there first
+            self._too_deep(mark)
+            return
         opened = getattr(error, "context_mark", None)
         hint = next((fix for words, fix in _HINTS if words in said), "")
         message = f"not well-formed YAML: {said}"
@@ -398,6 +401,9 @@ class _Composer:
         elif opened is not None and mark is not None and opened.line != mark.line:
             message += f" (what is being read began on line {opened.line + 1}, column {opened.column + 1})"
         self._note("yaml.syntax", message, mark, fix=hint)
+
+    def _too_deep(self, mark: Any) -> None:
+        self._note("yaml.too-deep", f"more than {_MAX_DEPTH} levels deep", mark, fix="flatten it")
 
     def _character_at(self, mark: Any) -> str:
         lines = LINE_BREAK.split(self.text)
