@@ -7,9 +7,10 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # not from `typing`, whose import costs more than all else here, and can be interrupted
 if TYPE_CHECKING:
+    from typing import Any
+
     from plimsoll.assembly.guard import Guard
     from plimsoll.errors import PlimsollError
     from plimsoll.model.decision import Answer, Disposition, Result

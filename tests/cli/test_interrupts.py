@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from cli.tiny_system import Ran, lines, start, wait_for_command
+from cli.tiny_system import Ran, environment, lines, start, wait_for_command
 
 from plimsoll.assembly.project import Project
 
@@ -48,14 +51,16 @@ def assert_nothing_is_lost(tiny, answers):
 def test_decide_can_be_ended_at_any_moment(tiny, number):
     records = tiny.write("many.jsonl", lines({"number": n} for n in range(MANY)))
     everything = []
-    for delay in sorted(CHANCE.uniform(0, 0.6) for _ in range(6)):
+    for at in range(8):
         process = start("decide", "tell-parity", records, cwd=tiny.folder)
         wait_for_command(process)
+        first = process.stdout.readline() if at % 2 else b""  # half of them while it starts, half while it answers
+        delay = CHANCE.uniform(0, 0.3)
         time.sleep(delay)
         ran = end_by(process, number)
         assert ran.code == 130, (delay, ran)
         assert "interrupted" in ran.stderr
-        everything += acknowledged(ran.stdout)
+        everything += acknowledged(first.decode() + ran.stdout)
     assert everything
     assert_nothing_is_lost(tiny, everything)
 
@@ -80,6 +85,75 @@ def test_check_can_be_ended_at_any_moment(tiny, number):
     # What was begun and never ended stays visible.
     board = tiny.run("gate", "--json").data["board"]
     assert board["outcome"] == "cannot say yet" or board["unfinished"]
+
+
+SIGNAL_ON_IMPORT = """
+import os, signal, sys
+sent = []
+def hook(event, args):
+    if event == "import" and args[0] == sys.argv[1] and not sent:
+        sent.append(True)
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(hook)
+from plimsoll.cli.main import main
+code = main(["ledger", "verify"])
+assert sent, "it was never imported"
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["plimsoll.cli.run", "msgspec", "msgspec._core", "datetime", "_datetime", "uuid", "decimal", "_sqlite3",
+     "cryptography.hazmat.bindings._rust", "yaml._yaml", "plimsoll.assembly.project", "plimsoll.guard.controls"],
+)  # fmt: skip
+def test_an_interruption_inside_any_import_ends_the_command_and_not_the_interpreter(tiny, module):
+    """Inside an extension module that is being loaded it was lost once, and what was called next broke the process."""
+    assert tiny.decide({"number": 1}).code == 0
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNAL_ON_IMPORT, module], cwd=tiny.folder, capture_output=True, timeout=60,
+        env=environment(), check=False,
+    )  # fmt: skip
+    ran = Ran(done.returncode, done.stdout, done.stderr)
+    assert ran.code == 130, ran
+    assert "interrupted" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_every_command_can_be_ended_at_any_moment(tiny):
+    """What it writes is whole or is not there, the record is whole, and nothing of it is in the way of the next try."""
+    assert tiny.decide({"number": 1}, {"number": "seven"}).code == 0
+    for name in ("leader", "gate"):
+        assert tiny.run("keys", "new", f"{name}.key").code == 0
+    commands = {
+        "gate": (("gate", "--attest", "out.json", "--key", "gate.key"), {4}),
+        "verify": (("ledger", "verify"), {0}),
+        "sign": (("threshold", "sign", "--key", "leader.key"), {0}),
+        "accept": (("accept", "--as", "coo@example.org", "--key", "leader.key"), {0}),
+        "keys": (("keys", "new", "fresh.key"), {0}),
+        "init": (("init", "parity:predict", "--sample", "feed/counter.jsonl", "--into", "fresh"), {0}),
+        "stop": (("control", "stop", "--by", "ops@example.org", "--reason", "smoke"), {0}),
+        "list": (("quarantine", "list"), {0}),
+    }
+    ended = []
+    for name, (arguments, otherwise) in commands.items():
+        for _ in range(4):
+            process = start(*arguments, cwd=tiny.folder)
+            wait_for_command(process)
+            time.sleep(CHANCE.uniform(0, 0.3))
+            ran = end_by(process, CHANCE.choice([signal.SIGINT, signal.SIGTERM]))
+            assert ran.code in {130, *otherwise}, (name, ran)
+            ended.append(ran.code)
+            whole = {"out.json": json.loads, "fresh.key": lambda text: text.startswith("-----BEGIN") or int("none")}
+            for file, read in whole.items():
+                if (tiny.folder / file).exists():
+                    read((tiny.folder / file).read_text())
+                    (tiny.folder / file).unlink()
+            if (tiny.folder / "fresh").exists():
+                shutil.rmtree(tiny.folder / "fresh")
+    assert ended.count(130) > len(ended) / 4, "most ended before they were interrupted, so little was tried"
+    verified = tiny.run("ledger", "verify")
+    assert verified.code == 0, verified
 
 
 def test_an_interrupted_envelope_holds_what_was_answered_so_far(tiny):
@@ -124,6 +198,18 @@ def test_ctrl_c_ends_a_target_that_hangs_and_one_that_swallows_it(tiny):
         "    except:\n        return {'parity': 'odd'}\n",
     )
     assert_ctrl_c_ends(tiny)
+
+
+@pytest.mark.parametrize("command", [("check",), ("decide", "tell-parity")], ids=["check", "decide"])
+def test_ctrl_c_ends_a_target_that_hangs_while_it_is_imported(tiny, command):
+    tiny.write("parity.py", "import time\n\nprint('loading', flush=True)\ntime.sleep(600)\n")
+    process = start(*command, cwd=tiny.folder)
+    while b"loading" not in process.stderr.readline():
+        assert process.poll() is None
+    ran = end_by(process, signal.SIGINT)
+    assert ran.code == 130
+    assert "interrupted" in ran.stderr
+    assert not tiny.ledger.exists()
 
 
 def assert_ctrl_c_ends(tiny):

@@ -150,6 +150,7 @@ def start(*arguments: str | Path, cwd: Path, group: bool = False, stdin: int = s
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,  # a line that is read leaves the rest in the pipe, where `communicate` looks for it
         env=environment(),
         start_new_session=group,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import Final, NoReturn
+from typing import Final
 
 INTERRUPTED: Final = 130
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -17,16 +17,30 @@ class Interrupt:
     The first signal raises `KeyboardInterrupt` wherever the main thread is, so that everything opened is closed on the
     way out. A target may swallow that (``except:``); who works in a loop asks `check` between two steps. A second
     signal ends the process where it is: the ledger is made for that, but what was under way is not said.
+
+    While modules are imported the first signal is held back. An interruption inside an extension module that is just
+    being loaded can be lost there and leave it half made: what calls it next ends the process with a segmentation
+    fault.
     """
 
     def __init__(self) -> None:
         self._asked = False
+        self._held = False
 
-    def watch(self) -> None:
-        """From now on. Only the main thread may do it; anywhere else signals stay as they are."""
+    def hold(self) -> None:
+        """Note a signal and go on, until `watch`. Only the main thread may do it; anywhere else signals stay."""
+        self._held = True
         with contextlib.suppress(ValueError):
             for number in _SIGNALS:
                 signal.signal(number, self._come)
+
+    def watch(self) -> None:
+        """Let signals interrupt from now on; raises KeyboardInterrupt when one was held back."""
+        self._held = False
+        with contextlib.suppress(ValueError):
+            for number in _SIGNALS:
+                signal.signal(number, self._come)
+        self.check()
 
     @property
     def is_asked(self) -> bool:
@@ -44,8 +58,9 @@ class Interrupt:
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
 
-    def _come(self, *_: object) -> NoReturn:
+    def _come(self, *_: object) -> None:
         if self._asked:
             os._exit(INTERRUPTED)
         self._asked = True
-        raise KeyboardInterrupt
+        if not self._held:
+            raise KeyboardInterrupt

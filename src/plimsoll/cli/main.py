@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+
+TYPE_CHECKING = False  # as in the package itself
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VERSION = "0.1.0"
 
@@ -55,10 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = [*arguments[1:], "--help"]
     try:
         # What follows needs the manifest reader and more; it is a path of its own for the sake of the two above.
+        from plimsoll.cli.interrupt import Interrupt  # noqa: PLC0415
+
+        interrupt = Interrupt()
+        interrupt.hold()
         from plimsoll.cli.run import run_command  # noqa: PLC0415
     except KeyboardInterrupt:  # before there is anything to end in good order
         return INTERRUPTED
-    return run_command(arguments)
+    return run_command(arguments, interrupt)
 
 
 def _print(text: str) -> int:

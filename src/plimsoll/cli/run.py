@@ -19,11 +19,15 @@ from plimsoll.errors import PlimsollError, Problem, StoreFull, StoreReadOnly
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """Run one command; every error becomes a message and an exit code, never a traceback (but with ``--debug``)."""
+def run_command(arguments: Sequence[str], interrupt: Interrupt) -> int:
+    """Run one command; every error becomes a message and an exit code, never a traceback (but with ``--debug``).
+
+    Args:
+        arguments: the command, and what it is given.
+        interrupt: holds signals back until all modules of the command are imported.
+    """
     name, rest = arguments[0], list(arguments[1:])
     debug = "--debug" in rest
-    interrupt = Interrupt()
     out = Out(name, json="--json" in rest, quiet="--quiet" in rest, interrupt=interrupt)
     try:
         return _guarded(name, rest, out, interrupt, debug=debug)
@@ -33,7 +37,6 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def _guarded(name: str, rest: list[str], out: Out, interrupt: Interrupt, *, debug: bool) -> int:
     try:
-        interrupt.watch()
         code, problems = _run(name, rest, out, debug=debug)
     except SystemExit as stop:  # argparse's --help
         return stop.code if isinstance(stop.code, int) else 0
@@ -58,6 +61,7 @@ def _guarded(name: str, rest: list[str], out: Out, interrupt: Interrupt, *, debu
 
 def _run(name: str, rest: list[str], out: Out, *, debug: bool) -> tuple[int, Sequence[Problem]]:
     module, parser = command_parser(name)
+    out.interrupt.watch()
     parsed: argparse.Namespace = parser.parse_args(rest)
     out.keep_stdout()
     if not debug:
