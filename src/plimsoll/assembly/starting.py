@@ -48,7 +48,7 @@ def start(target: str, sample: Path | None, *, into: Path, system: str | None = 
         UsageError: the target names nothing that can be asked, or the system's name is no short name.
         InputError: the sample cannot be read or holds no record; a file is there already, or cannot be written.
     """
-    if not _TARGET.fullmatch(target):
+    if not is_target(target):
         raise UsageError(
             f"'{target}' names no target",
             fix="write package.module:function, https://host/path, openai:MODEL, or openai:MODEL@https://host/v1",
@@ -85,6 +85,11 @@ def start(target: str, sample: Path | None, *, into: Path, system: str | None = 
         skipped=skipped,
         target_problem=_target_problem(project),
     )
+
+
+def is_target(text: str) -> bool:
+    """Whether a text names what could be asked: a callable, a service, or a chat endpoint."""
+    return _TARGET.fullmatch(text) is not None
 
 
 def _write(files: dict[Path, str], sample: Path | None, feed: Path | None) -> None:
