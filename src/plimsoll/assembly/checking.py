@@ -135,7 +135,7 @@ def _verify(project: Project, trust: Trust, now_ns: int) -> None:
     witness = FileWitness(project.witness_path) if project.witness_path.exists() else None
     pinned = tuple(k.key.raw for k in trust.keys_for(Role.LEDGER, at_ns=now_ns))
     keys = pinned or (project.ledger_key.public.raw,)
-    report = verify_ledger(project.ledger_path, trusted_keys=keys, witness=witness)
+    report = verify_ledger(project.store, trusted_keys=keys, witness=witness)
     if report.findings:
         raise VerificationFailed(
             f"the record under this verdict was altered: {report.findings[0]}"

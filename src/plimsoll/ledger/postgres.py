@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import secrets
+import select
 import time
 from collections.abc import Sequence
 from typing import Any, Final, cast
@@ -264,7 +265,9 @@ class Link:
     def ours(self, error: psycopg.Error) -> StoreError:
         """The error of ours that says what PostgreSQL's means for whoever runs this; a broken connection is let go."""
         state = error.sqlstate or ""
-        if self._con is None or self._con.closed or state.startswith(("08", "57P")):
+        # Without a code it is the driver's own, about a connection that nobody knows the state of any more.
+        driver = not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        if driver or self._con is None or self._con.closed or state.startswith(("08", "57P")):
             self.close()
             return self._lost(f"the connection was lost ({_said(error)})")
         return store_error(error, self.name)
@@ -285,6 +288,13 @@ class Link:
     def fileno(self) -> int:
         """The socket, to wait on; -1 when there is none."""
         return self._con.fileno() if self._con is not None and not self._con.closed else -1
+
+    def look(self) -> None:
+        """Notice it when the server has hung up already: what is not sent has certainly not been written."""
+        waiter = select.poll()
+        waiter.register(self._ready().fileno(), select.POLLIN)
+        if waiter.poll(0):
+            self.take_announcements()
 
     def take_announcements(self) -> None:
         """Read what has come on the socket; `announced` says whether it was one."""

@@ -11,6 +11,7 @@ EXPECTED: Final[dict[str, str]] = {
     "constraint entries_pkey of entries": "PRIMARY KEY (id)",
     "constraint heads_pkey of heads": "PRIMARY KEY (stream)",
     "constraint kept_pkey of kept": "PRIMARY KEY (projection, key)",
+    "constraint marks_pkey of marks": "PRIMARY KEY (session)",
     "constraint meta_pkey of meta": "PRIMARY KEY (key)",
     "constraint nodes_pkey of nodes": "PRIMARY KEY (id)",
     "constraint notes_pkey of notes": "PRIMARY KEY (size)",
@@ -31,6 +32,7 @@ EXPECTED: Final[dict[str, str]] = {
     "index entries_pkey": "CREATE UNIQUE INDEX entries_pkey ON entries USING btree (id)",
     "index heads_pkey": "CREATE UNIQUE INDEX heads_pkey ON heads USING btree (stream)",
     "index kept_pkey": "CREATE UNIQUE INDEX kept_pkey ON kept USING btree (projection, key)",
+    "index marks_pkey": "CREATE UNIQUE INDEX marks_pkey ON marks USING btree (session)",
     "index meta_pkey": "CREATE UNIQUE INDEX meta_pkey ON meta USING btree (key)",
     "index nodes_pkey": "CREATE UNIQUE INDEX nodes_pkey ON nodes USING btree (id)",
     "index notes_pkey": "CREATE UNIQUE INDEX notes_pkey ON notes USING btree (size)",
@@ -57,6 +59,9 @@ EXPECTED: Final[dict[str, str]] = {
         "noted bigint not null default 0"
     ),
     "table kept": "projection bigint not null, key text not null collate C, value bytea not null",
+    "table marks": (
+        "session text not null collate C, mark bytea not null, at timestamp with time zone not null default now()"
+    ),
     "table meta": "key text not null collate C, value text not null collate C",
     "table nodes": "id bigint not null, hash bytea not null",
     "table notes": "size bigint not null, note text not null collate C, published smallint not null",

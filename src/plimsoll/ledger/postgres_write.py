@@ -1,11 +1,14 @@
 """Writing the database: one round trip a group, and no lock that another process's group would wait for.
 
-A transaction that reads nothing first is sent as a whole, its end included. One that has to read begins with a
-statement of its own, and is known to the server by a number that tells later what has become of it.
+A transaction that reads nothing first is sent as a whole, its end included. When the connection is lost in a commit,
+what the transaction has written tells whether it was: the leaf of its last entry, or else a mark that it left for this.
+The server's own word for it (`pg_xact_status`) is worth nothing when the server has crashed meanwhile: the number of a
+transaction that never reached its log is given again, to another one.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final
@@ -29,7 +32,11 @@ _TRIES: Final = 3  # of one transaction that is lost with its connection, each o
 
 _INSERT: Final = "INSERT INTO entries VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSERT_MANY: Final = "INSERT INTO entries SELECT * FROM unnest(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_BEGIN: Final[tuple[Statement, ...]] = (("BEGIN", ()), ("SELECT pg_current_xact_id()::text", ()))
+_BEGIN: Final[Statement] = ("BEGIN", ())
+_MARK: Final = (
+    "INSERT INTO marks (session,mark) VALUES (?,?) ON CONFLICT (session) DO UPDATE SET mark=excluded.mark,at=now()"
+)
+_MARKS_KEPT: Final = "1 day"
 
 
 class PostgresWriter(StoreWriter):
@@ -51,9 +58,9 @@ class PostgresWriter(StoreWriter):
         self.inside = SharedReader(self, link.name)
         self._held_back: list[Statement | Many] = []
         self._is_in = False  # between begin, and commit or rollback
-        self._has_begun = False  # the server has heard of it…
-        self._transaction = ""  # …and has given it this number
+        self._has_begun = False  # the server has heard of it
         self._last: tuple[int, bytes] | None = None  # key and leaf of the last entry put in it
+        self._mark = b""  # what it leaves when it puts none
         self._opened: list[int] = []  # streams registered in it…
         self._sealed: list[int] = []  # …and sealed
         self._generation = 0
@@ -63,11 +70,18 @@ class PostgresWriter(StoreWriter):
         self._connect(None)
 
     def _connect(self, until: float | None) -> None:
-        """See that there is a connection, and that it holds our locks."""
-        self._link.connect(until)
-        if self._generation != self._link.generation:
-            self._locks.renew()
-            self._generation, self._renewed = self._link.generation, True
+        """See that there is a connection, and that it holds our locks; arguments and errors as of `Link.connect`."""
+        while True:
+            self._link.connect(until)
+            if self._generation == self._link.generation:
+                return
+            try:
+                self._locks.renew()
+            except StoreLost:
+                if until is None or time.monotonic() >= until:
+                    raise
+            else:
+                self._generation, self._renewed = self._link.generation, True
 
     def close(self) -> None:
         """Close the connection."""
@@ -84,11 +98,12 @@ class PostgresWriter(StoreWriter):
         if self._is_in:
             self.rollback()
         self._connect(None)
+        self._link.look()
         self._forget()
         self._is_in = True
 
     def _forget(self) -> None:
-        self._held_back, self._has_begun, self._transaction, self._last = [], False, "", None
+        self._held_back, self._has_begun, self._last, self._mark = [], False, None, b""
         self._opened, self._sealed = [], []
         self._reservations.forget()
         self._is_in = False
@@ -100,9 +115,10 @@ class PostgresWriter(StoreWriter):
             StoreLost: it is not, and none of it.
             StoreUnsure: the connection was lost in the middle, and the server is not back to be asked.
         """
-        if self._held_back and not self._transaction and self._last is None:
-            self.flush()  # nothing in it would tell whether it was written, so that its number must
-        if self._transaction:
+        if self._last is None and (self._held_back or self._has_begun):
+            self._mark = secrets.token_bytes(16)
+            self.run(_MARK, self._link.token, self._mark)
+        if self._has_begun:
             self._held_back.append(("COMMIT", ()))
         try:
             self._send([])
@@ -133,10 +149,8 @@ class PostgresWriter(StoreWriter):
             raise lost
 
     def _was_written(self) -> bool:
-        if self._transaction:
-            ((status,),) = self._link.fetch("SELECT pg_xact_status(?::xid8)", (self._transaction,))
-            return bool(status == "committed")
-        assert self._last is not None, "a transaction without entries has a number"
+        if self._last is None:
+            return self._link.fetch("SELECT mark FROM marks WHERE session=?", (self._link.token,)) == [(self._mark,)]
         key, leaf = self._last
         return self._link.fetch("SELECT leaf FROM entries WHERE id=?", (key,)) == [(leaf,)]
 
@@ -213,12 +227,9 @@ class PostgresWriter(StoreWriter):
             raise StoreLost(f"{self._link.name}: the connection was lost; nothing of this was written")
         begins = in_transaction and not self._has_begun
         self._has_begun = self._has_begun or begins
-        statements = [*(_BEGIN if begins else ()), *self._held_back, *more]
+        statements = [*([_BEGIN] if begins else ()), *self._held_back, *more]
         self._held_back = []
-        found = self._link.exchange(statements) if statements else []
-        if begins:
-            self._transaction = str(found[1][0][0])
-        return found
+        return self._link.exchange(statements) if statements else []
 
     # ── what processes must not do at the same time ──
 
@@ -311,6 +322,7 @@ class PostgresWriter(StoreWriter):
             now_ns,
             most,
         )
+        self.run("DELETE FROM marks WHERE at<now()-?::interval", _MARKS_KEPT)
         return len(rows)
 
     def erasures(self) -> int:

@@ -38,6 +38,7 @@ _SETTINGS: Final = (
     "max_connections = 60",
     "shared_buffers = '32MB'",
     "max_wal_size = '200MB'",
+    "dynamic_shared_memory_type = mmap",  # in the data folder, so that it goes with it whatever happens
     "logging_collector = off",
     "log_min_messages = fatal",
 )
@@ -150,7 +151,9 @@ class TemporaryServer:
         until = time.monotonic() + _START_S
         while any(_is_there(each) for each in family) and time.monotonic() < until:
             time.sleep(0.01)
-        (self.place / "data" / "postmaster.pid").unlink()
+        # A process that nobody has waited for still has its number, and would be taken for a server that runs.
+        for left in (self.place / "data" / "postmaster.pid", *self.place.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)
 
     # ── databases ──
 
