@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from plimsoll.errors import StoreClosed, StoreFull, StoreLocked, UsageError
+from plimsoll.errors import StoreClosed, StoreFull, StoreLocked, StoreLost, UsageError
 from plimsoll.ledger import process
 from plimsoll.ledger.checkpoint import Checkpoint, Signer
 from plimsoll.ledger.commit import Request
@@ -117,7 +117,7 @@ class Ledger(Reading):
     def _tidy(self) -> None:
         try:
             self._now.hands.tidy()
-        except (StoreLocked, StoreFull):
+        except (StoreLocked, StoreFull, StoreLost):
             pass  # it can be read, and our first entry, or the notary, tries again
         except BaseException:
             self.abandon()

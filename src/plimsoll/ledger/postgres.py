@@ -6,6 +6,7 @@ This is the one module that knows the driver.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
 import secrets
@@ -320,6 +321,10 @@ class _Handled:
         if error is not None and not isinstance(error, Exception):
             self._link.close()
 
+
+# The driver warns of what it could not do on a connection that is gone, beside raising it. Without a handler of the
+# application's, Python would print that.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 _LEFT: Final[list[object]] = []  # connections of a parent process: not to be collected, which would close them
 

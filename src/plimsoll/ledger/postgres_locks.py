@@ -16,12 +16,17 @@ from plimsoll.ledger.postgres import Link
 from plimsoll.ledger.postgres_open import IN_USE, check_versions
 from plimsoll.ledger.read import StreamRow
 
-_CLASS: Final = 0x504C_494D  # "PLIM": the first half of these locks' key; the second is the stream's number
+_CLASS: Final = 0x504C_494D  # "PLIM": the first half of these locks' key; the second is the stream's number…
+_SEALING: Final = 0x504C_4953  # …and "PLIS" of the lock of who seals a stream of others
 _END_MS: Final = 5_000  # so long a session may take to end
 
-_HOLDERS: Final = (
-    "SELECT objid::bigint,pid FROM pg_locks WHERE locktype='advisory' AND classid=?::bigint::oid AND objsubid=2"
-    " AND granted AND database=(SELECT oid FROM pg_database WHERE datname=current_database())"
+_GRANTED: Final = (
+    "locktype='advisory' AND objsubid=2 AND granted AND"
+    " database=(SELECT oid FROM pg_database WHERE datname=current_database())"
+)
+_HELD: Final = f"SELECT objid::bigint FROM pg_locks WHERE {_GRANTED} AND classid=?::oid"  # noqa: S608 - constants
+_END_HOLDER: Final = (
+    f"SELECT pg_terminate_backend(pid,?) FROM pg_locks WHERE {_GRANTED} AND classid=?::oid AND objid=?::oid"  # noqa: S608
 )
 
 
@@ -85,11 +90,13 @@ class StreamLocks:
     def give_claimed(self) -> None:
         """Those of others are sealed, or somebody else is to do it."""
         while self._claimed:
-            self._unlock(self._claimed.pop())
+            number = self._claimed.pop()
+            self._unlock(number)
+            self._unlock(number, _SEALING)
 
-    def _unlock(self, number: int) -> None:
+    def _unlock(self, number: int, lock: int = _CLASS) -> None:
         if self._link.is_up:
-            self._link.fetch("SELECT pg_advisory_unlock(?::int,?::int)", (_CLASS, number))
+            self._link.fetch("SELECT pg_advisory_unlock(?::int,?::int)", (lock, number))
 
     # ── of others ──
 
@@ -101,15 +108,13 @@ class StreamLocks:
         """
         if not rows:
             return []
-        holders: dict[int, list[int]] = {}
-        for number, pid in self._link.fetch(_HOLDERS, (_CLASS,)):
-            holders.setdefault(number, []).append(pid)
+        held = {number for (number,) in self._link.fetch(_HELD, (_CLASS,))}
         gone = {owner for owner in {row.owner for row in rows} if is_gone(owner)}
         return [
             row
             for row in rows
-            if (row.owner in gone or self._is_silent(row.number, row.number in holders))
-            and self._claim(row.number, holders.get(row.number, ()) if row.owner in gone else ())
+            if (row.owner in gone or self._is_silent(row.number, row.number in held))
+            and self._claim(row.number, by_force=row.owner in gone)
         ]
 
     def _is_silent(self, number: int, is_held: bool) -> bool:  # noqa: FBT001 - one of two facts
@@ -118,19 +123,23 @@ class StreamLocks:
             return False
         return time.monotonic() - self._unheld_since.setdefault(number, time.monotonic()) >= self._silent_s
 
-    def _claim(self, number: int, sessions: Iterable[int]) -> bool:
-        """Take the lock of a stream, from sessions of a process that has ended."""
+    def _claim(self, number: int, *, by_force: bool) -> bool:
+        """Take the lock of a stream; by force also from the session of a process that has ended."""
         if number in self._claimed:
             return True
+        if not self._try(number, _SEALING):
+            return False  # somebody else seals it
         if not self._try(number):
-            for pid in sessions:
-                self._link.fetch("SELECT pg_terminate_backend(?::int,?)", (pid, _END_MS))
-            if not self._try(number):
+            # As nobody else seals it, who holds it is the writer that is gone.
+            if by_force:
+                self._link.fetch(_END_HOLDER, (_END_MS, _CLASS, number))
+            if not by_force or not self._try(number):
+                self._unlock(number, _SEALING)
                 return False
         self._claimed.add(number)
         self._unheld_since.pop(number, None)
         return True
 
-    def _try(self, number: int) -> bool:
-        ((got,),) = self._link.fetch("SELECT pg_try_advisory_lock(?::int,?::int)", (_CLASS, number))
+    def _try(self, number: int, lock: int = _CLASS) -> bool:
+        ((got,),) = self._link.fetch("SELECT pg_try_advisory_lock(?::int,?::int)", (lock, number))
         return bool(got)
