@@ -31,10 +31,9 @@ from plimsoll.errors import (
     StoreLocked,
     StoreLost,
     StoreReadOnly,
-    UsageError,
 )
 from plimsoll.ledger.numbering import Row
-from plimsoll.ledger.postgres_address import Address
+from plimsoll.ledger.postgres_address import Address, bad_address
 from plimsoll.ledger.postgres_pack import Byteas, Int2s, Int8s, Texts
 
 SCHEMA: Final = "plimsoll"  # the ledger's tables are in a schema of this name
@@ -364,11 +363,7 @@ def _conninfo(address: Address, token: str) -> str:
         name = f"{given.get('application_name') or ''} {token}".strip()[-63:]
         return make_conninfo(address.url, application_name=name, **more)
     except psycopg.ProgrammingError:  # its text repeats parts of the address, and may so repeat the password
-        raise UsageError(
-            f"the address of the ledger's database cannot be read: {address.name}",
-            fix="write postgresql://USER@HOST:PORT/DATABASE, and the password into PGPASSWORD or a password file;"
-            " what is special in a part is written as %XX",
-        ) from None
+        raise bad_address(address.name) from None
 
 
 _MARK: Final = re.compile(r"\?(\d*)")

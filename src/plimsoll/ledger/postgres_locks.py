@@ -113,8 +113,11 @@ class StreamLocks:
         return [
             row
             for row in rows
-            if (row.owner in gone or self._is_silent(row.number, row.number in held))
-            and self._claim(row.number, by_force=row.owner in gone)
+            if row.number in self._claimed
+            or (
+                (row.owner in gone or self._is_silent(row.number, row.number in held))
+                and self._claim(row.number, by_force=row.owner in gone)
+            )
         ]
 
     def _is_silent(self, number: int, is_held: bool) -> bool:  # noqa: FBT001 - one of two facts
@@ -125,8 +128,6 @@ class StreamLocks:
 
     def _claim(self, number: int, *, by_force: bool) -> bool:
         """Take the lock of a stream; by force also from the session of a process that has ended."""
-        if number in self._claimed:
-            return True
         if not self._try(number, _SEALING):
             return False  # somebody else seals it
         if not self._try(number):

@@ -275,10 +275,15 @@ class Folder:
         return True
 
     def _finish(self, number: int, growing: set[int], highest: int) -> None:
-        """All streams are folded: from now on only those that grow need a position."""
+        """All streams up to the highest are folded: of those, from now on only the ones that grow need a position."""
         run, each, numbers = self._store.run, self._reader.each, msgspec.json.encode(sorted(growing)).decode()
         run("UPDATE projections SET seen=? WHERE number=?", highest, number)
-        run(f"DELETE FROM positions WHERE projection=? AND stream NOT IN ({each})", number, numbers)  # noqa: S608 - constants
+        run(
+            f"DELETE FROM positions WHERE projection=? AND stream<=? AND stream NOT IN ({each})",  # noqa: S608 - constants
+            number,
+            highest,
+            numbers,
+        )
         run(
             f"INSERT INTO positions SELECT ?,e.value,0 FROM ({each}) AS e WHERE true ON CONFLICT DO NOTHING",  # noqa: S608
             number,
