@@ -100,6 +100,17 @@ def test_what_was_cut_off_in_the_middle_is_written_exactly_once(
     assert verify_ledger(database).ok
 
 
+def test_a_position_that_is_written_again_never_uses_its_nonce_again(database: str, wire: CuttingProxy) -> None:
+    with Ledger.open(wire.address(database), settings=PATIENT) as ledger:
+        ledger.append(decision(b"first", subject="s", seal=True))
+        wire.cut_at = b"cut here"
+        entry = ledger.get(ledger.append(Draft(kind="cut here", body=b"third", subject="s", seal=True)))
+        assert wire.cuts == 1
+        assert entry is not None
+        assert entry.body[:4] == (1).to_bytes(4, "big")
+        assert ledger.body(entry) == b"third"
+
+
 def bodies_once(ledger: Ledger) -> list[str]:
     """Ids of all entries; each body that is told apart from others stands there once."""
     entries = list(ledger.entries())

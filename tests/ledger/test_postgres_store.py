@@ -502,6 +502,61 @@ def test_marks_of_parameters() -> None:
     assert FORMAT == 1
 
 
+# ── forgetting, and hearing of it ──
+
+
+def pages_of(server: TemporaryServer) -> bytes:
+    """Everything in the server's tables, as it lies on the disk."""
+    server.sql("CHECKPOINT")
+    return b"".join(file.read_bytes() for file in (server.place / "data" / "base").glob("*/*") if file.is_file())
+
+
+def test_an_erased_key_is_gone_from_the_tables_when_they_were_vacuumed_as_the_how_to_says(
+    postgres_server: TemporaryServer, database: str, sql: Callable[[str], str]
+) -> None:
+    with Ledger.open(database) as ledger:
+        for name in ("Anna", "Bert"):
+            ledger.append(Draft(kind="decision", body=b"secret", subject=name, seal=True))
+        rows = ledger.reader.rows("SELECT name,salt,key FROM subjects")
+        erased, kept = ({name: (salt, key) for name, salt, key in rows}[name] for name in ("Anna", "Bert"))
+        ledger.erase("Anna", by="dpo@example.org", reason="asked for")
+        assert ledger.reader.rows("SELECT name,salt,key FROM subjects WHERE key IS NULL") == [(None, None, None)]
+    sql("VACUUM FULL plimsoll.subjects")
+    pages = pages_of(postgres_server)
+    assert all(secret not in pages for secret in erased)
+    assert b"Anna" not in pages
+    assert all(secret in pages for secret in kept), "the check would see a key that is there"
+
+
+def test_entries_of_rare_kinds_are_heard_of_and_not_waited_for(database: str) -> None:
+    """A follower that looks every ten seconds gets them at once; decisions it finds when it looks."""
+    seen: dict[bytes, float] = {}
+    with Ledger.open(database) as writer, Ledger.open(database) as ledger:
+        follower = ledger.follow(["control"], lambda entry: seen.setdefault(entry.body, time.monotonic()), every_s=10)
+        time.sleep(0.5)
+        lags = []
+        for n in range(20):
+            writer.append(decision())
+            began = time.monotonic()
+            writer.append(Draft(kind="control", body=b"%d" % n))
+            wait_until(lambda n=n: b"%d" % n in seen)
+            lags.append(seen[b"%d" % n] - began)
+        assert max(lags) < 1
+        started = time.monotonic()
+        follower.close()
+        assert time.monotonic() - started < 2, "nor does it keep anybody waiting when it ends"
+
+
+def test_decisions_are_followed_by_looking(database: str) -> None:
+    seen: list[bytes] = []
+    with Ledger.open(database) as writer, Ledger.open(database) as ledger:
+        follower = ledger.follow(None, lambda entry: seen.append(entry.body), every_s=0.02)
+        for n in range(50):
+            writer.append(decision(b"%d" % n))
+        wait_until(lambda: [body for body in seen if body.isdigit()] == [b"%d" % n for n in range(50)])
+        follower.close()
+
+
 # ── many processes ──
 
 
