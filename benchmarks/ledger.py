@@ -29,7 +29,7 @@ from typing import Any
 
 from plimsoll.ledger import Draft, Header, Ledger
 from plimsoll.ledger.merkle import inclusion_proof
-from plimsoll.ledger.sqlite import SHIFT
+from plimsoll.ledger.numbering import SHIFT
 from plimsoll.ledger.verify import verify_ledger
 
 Figures = dict[str, float]

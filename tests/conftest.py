@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from plimsoll.testing.postgres import TemporaryServer, programs
 
 # In CI the same examples every time, so that a change is judged by what it changed; at a desk, new ones every time.
 # No deadline: two cores are shared with whatever else runs, and no test here is about time.
@@ -34,3 +38,22 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
         terminalreporter.section("LEFT OUT", red=True, bold=True)
         for line in left_out:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[TemporaryServer]:
+    """A PostgreSQL server of this test process; nothing of it outlives the run."""
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("the extra 'postgres' is not installed")
+    with TemporaryServer.start() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server: TemporaryServer) -> Iterator[str]:
+    """The address of an empty database of this test."""
+    address = postgres_server.new_database()
+    yield address
+    postgres_server.give_back(address)

@@ -16,6 +16,8 @@
     ├── VerificationFailed    a signature, proof, digest or ledger is wrong    exit 5
     └── StoreError            the store cannot take or give what was asked     exit 6
         ├── StoreLocked       another process holds it longer than we wait
+        ├── StoreLost         the database cannot be reached; nothing was written
+        ├── StoreUnsure       it was lost during a commit; nobody can tell yet whether it was written
         ├── StoreFull         no space left
         ├── StoreReadOnly     no permission to write
         ├── StoreDamaged      truncated, or not a ledger
@@ -194,6 +196,18 @@ class StoreLocked(StoreError):
     """Another process holds the store for longer than we wait."""
 
     code = "store.locked"
+
+
+class StoreLost(StoreError):
+    """The database cannot be reached; nothing of what was asked was written."""
+
+    code = "store.lost"
+
+
+class StoreUnsure(StoreError):
+    """The store was lost in the middle of a commit and is not back: whether it was written cannot be told yet."""
+
+    code = "store.unsure"
 
 
 class StoreFull(StoreError):

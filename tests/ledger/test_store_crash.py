@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from plimsoll.ledger import Ledger
 from plimsoll.ledger.records import Gap, StreamSealed
@@ -13,6 +14,7 @@ from plimsoll.ledger.verify import verify_ledger
 from plimsoll.testing.store import check_trees
 
 KILLS = 120
+IN_DATABASE = 30  # where a writer takes longer to start; `make soak` kills more
 
 # Forked from a process that has everything imported, a writer starts in a few milliseconds. What it was told is on the
 # disk it notes with one `write` to a file of its own, which a killed process's kernel keeps.
@@ -21,7 +23,8 @@ import asyncio, os, random, signal, sys, time
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger import Draft, Header, Ledger, LedgerSettings, Reserve, Taken
 
-path, notes, kills = sys.argv[1], sys.argv[2], int(sys.argv[3])
+path, notes, kills, least_s, most_s = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
+Ledger.open(path, read_only=True).close()
 header = Header(type="t", tier="reviewed", called=True, disposition="answered")
 
 def write(name):
@@ -78,7 +81,7 @@ def start(number):
 chance = random.Random(4711)
 alive = [start(n) for n in range(3)]
 for kill in range(kills):
-    time.sleep(chance.uniform(0.004, 0.05))
+    time.sleep(chance.uniform(least_s, most_s))
     victim = chance.randrange(3)
     os.kill(alive[victim], signal.SIGKILL)
     os.waitpid(alive[victim], 0)
@@ -90,18 +93,19 @@ for pid in alive:
 """
 
 
-def test_killing_writers_in_a_loop_loses_no_acknowledged_entry(tmp_path: Path) -> None:
-    path, notes = tmp_path / "ledger.db", tmp_path / "told"
+def kill_writers(place: Path | str, folder: Path, kills: int, least_s: float, most_s: float) -> None:
+    """Kill so many writers, each after a time between the two, and look at what they have left."""
+    notes = folder / "told"
     notes.mkdir()
-    Ledger.open(path).close()
-    command = [sys.executable, "-c", _SCRIPT, str(path), str(notes), str(KILLS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    Ledger.open(place).close()
+    command = [sys.executable, "-c", _SCRIPT, *map(str, (place, notes, kills, least_s, most_s))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
 
     told = dict(line.split() for file in notes.iterdir() for line in file.read_text().splitlines() if " " in line)
-    assert len(told) > 3 * KILLS
-    with Ledger.open(path) as ledger:
+    assert len(told) > 3 * kills
+    with Ledger.open(place) as ledger:
         stored = {}
         for entry in ledger.entries(kinds=["decision"]):
             stored[entry.id] = ledger.body(entry).decode()
@@ -116,5 +120,18 @@ def test_killing_writers_in_a_loop_loses_no_acknowledged_entry(tmp_path: Path) -
         assert all(gap.window_ms == 2 and gap.at_most == 4096 for gap in gaps)
         assert len(ledger.reader.heads()) == 1, "all but the root stream are sealed"
         check_trees(ledger)
-    report = verify_ledger(path)
+    report = verify_ledger(place)
     assert report.ok, json.dumps([str(finding) for finding in report.findings])
+
+
+def test_killing_writers_in_a_loop_loses_no_acknowledged_entry(tmp_path: Path) -> None:
+    kill_writers(tmp_path / "ledger.db", tmp_path, KILLS, 0.004, 0.05)
+
+
+def test_killing_writers_to_a_database_loses_no_acknowledged_entry(tmp_path: Path, database: str) -> None:
+    kill_writers(database, tmp_path, IN_DATABASE, 0.03, 0.2)
+
+
+@pytest.mark.slow
+def test_killing_many_writers_to_a_database_loses_no_acknowledged_entry(tmp_path: Path, database: str) -> None:
+    kill_writers(database, tmp_path, 250, 0.02, 0.3)

@@ -119,8 +119,8 @@ def test_a_position_that_is_written_again_never_uses_its_nonce_again(tmp_path: P
         assert ledger.body(entry) == b"third"
 
 
-def test_who_comes_back_after_an_erasure_gets_a_new_key_also_where_it_was_done(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_who_comes_back_after_an_erasure_gets_a_new_key_also_where_it_was_done(place: Path | str) -> None:
+    with Ledger.open(place) as ledger:
         pseudonyms = set()
         for n in range(3):
             entry = ledger.get(ledger.append(decision(b"%d" % n, subject="s", seal=True)))
@@ -133,8 +133,8 @@ def test_who_comes_back_after_an_erasure_gets_a_new_key_also_where_it_was_done(t
         assert len(pseudonyms) == 3
 
 
-def test_more_subjects_than_are_held_in_memory(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db", settings=LedgerSettings(subjects=5)) as ledger:
+def test_more_subjects_than_are_held_in_memory(place: Path | str) -> None:
+    with Ledger.open(place, settings=LedgerSettings(subjects=5)) as ledger:
         drafts = [Draft(kind="note", body=b"%d" % n, subject=f"s{n % 12}", seal=True) for n in range(60)]
         ids = [ledger.append(draft) for draft in drafts]
         entries = [ledger.get(id_) for id_ in ids]
@@ -143,8 +143,8 @@ def test_more_subjects_than_are_held_in_memory(tmp_path: Path) -> None:
         assert len(secrets_of(ledger)) == 12
 
 
-def test_a_batched_entry_is_sealed_too(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_a_batched_entry_is_sealed_too(place: Path | str) -> None:
+    with Ledger.open(place) as ledger:
         ids = [ledger.enqueue(decision(b"secret %d" % n, subject=f"s{n % 2}", seal=True)) for n in range(10)]
         ledger.flush()
         ledger.erase("s0", by="dpo@example.org", reason="asked for")

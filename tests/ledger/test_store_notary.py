@@ -34,15 +34,15 @@ def sizes_of(witness: FileWitness) -> list[int]:
     return [note.checkpoint.size for note in witness.notes()]
 
 
-def test_checkpoints_are_signed_and_reach_the_witness_also_the_last_one(tmp_path: Path) -> None:
+def test_checkpoints_are_signed_and_reach_the_witness_also_the_last_one(tmp_path: Path, place: Path | str) -> None:
     key, witness = Key(), FileWitness(tmp_path / "witness.notes")
     settings = LedgerSettings(origin="example.org/claims")
-    with Ledger.open(tmp_path / "ledger.db", signer=key, witness=witness, settings=settings) as ledger:
+    with Ledger.open(place, signer=key, witness=witness, settings=settings) as ledger:
         ledger.append(decision())
         made = ledger.checkpoint()
         assert made.origin == "example.org/claims"
         ledger.append(decision())
-    with Ledger.open(tmp_path / "ledger.db", read_only=True) as ledger:
+    with Ledger.open(place, read_only=True) as ledger:
         notes = ledger.reader.notes()
         assert [size for size, _ in notes] == sizes_of(witness) == [made.size, ledger.reader.sizes()[1]]
         (first, second) = (parse_checkpoint(parse_note(note).text) for _, note in notes)
@@ -53,9 +53,11 @@ def test_checkpoints_are_signed_and_reach_the_witness_also_the_last_one(tmp_path
 
 
 @pytest.mark.parametrize("settings", [LedgerSettings(checkpoint_entries=20), LedgerSettings(checkpoint_s=0.3)])
-def test_checkpoints_come_by_themselves_after_entries_or_seconds(tmp_path: Path, settings: LedgerSettings) -> None:
+def test_checkpoints_come_by_themselves_after_entries_or_seconds(
+    tmp_path: Path, place: Path | str, settings: LedgerSettings
+) -> None:
     witness = FileWitness(tmp_path / "witness.notes")
-    with Ledger.open(tmp_path / "ledger.db", signer=Key(), witness=witness, settings=settings) as ledger:
+    with Ledger.open(place, signer=Key(), witness=witness, settings=settings) as ledger:
         for _ in range(25):
             ledger.append(decision())
         wait_until(lambda: (tmp_path / "witness.notes").exists() and sizes_of(witness) != [])
@@ -64,17 +66,17 @@ def test_checkpoints_come_by_themselves_after_entries_or_seconds(tmp_path: Path,
         assert ledger.trouble is None
 
 
-def test_without_a_signer_heads_are_recorded_and_nothing_is_signed(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_without_a_signer_heads_are_recorded_and_nothing_is_signed(tmp_path: Path, place: Path | str) -> None:
+    with Ledger.open(place) as ledger:
         ledger.append(decision())
         ledger.checkpoint()
         assert sum(1 for _ in ledger.entries(kinds=["checkpoint"])) == 1
         assert ledger.reader.notes() == []
 
 
-def test_the_name_of_the_log_stays_what_it_was(tmp_path: Path) -> None:
+def test_the_name_of_the_log_stays_what_it_was(tmp_path: Path, place: Path | str) -> None:
     for origin in ("example.org/first", "example.org/second"):
-        with Ledger.open(tmp_path / "ledger.db", settings=LedgerSettings(origin=origin)) as ledger:
+        with Ledger.open(place, settings=LedgerSettings(origin=origin)) as ledger:
             ledger.append(decision())
             assert ledger.checkpoint().origin == "example.org/first"
 
@@ -95,11 +97,11 @@ class Unreachable:
         return self._inner.read()
 
 
-def test_a_witness_that_is_away_costs_no_entry_and_gets_everything_later(tmp_path: Path) -> None:
+def test_a_witness_that_is_away_costs_no_entry_and_gets_everything_later(tmp_path: Path, place: Path | str) -> None:
     inner = FileWitness(tmp_path / "witness.notes")
     witness = Unreachable(inner)
     settings = LedgerSettings(checkpoint_entries=1)
-    with Ledger.open(tmp_path / "ledger.db", signer=Key(), witness=witness, settings=settings) as ledger:
+    with Ledger.open(place, signer=Key(), witness=witness, settings=settings) as ledger:
         ledger.append(decision())
         wait_until(lambda: ledger.trouble is not None)
         with pytest.raises(StoreError, match="cannot be reached"):
@@ -113,11 +115,11 @@ def test_a_witness_that_is_away_costs_no_entry_and_gets_everything_later(tmp_pat
         assert sizes_of(inner) == [size for size, _ in ledger.reader.notes()]
 
 
-def test_two_writers_make_one_line_of_checkpoints(tmp_path: Path) -> None:
+def test_two_writers_make_one_line_of_checkpoints(tmp_path: Path, place: Path | str) -> None:
     key, witness = Key(), FileWitness(tmp_path / "witness.notes")
     with (
-        Ledger.open(tmp_path / "ledger.db", signer=key, witness=witness) as one,
-        Ledger.open(tmp_path / "ledger.db", signer=key, witness=witness) as two,
+        Ledger.open(place, signer=key, witness=witness) as one,
+        Ledger.open(place, signer=key, witness=witness) as two,
     ):
         for n in range(6):
             (one, two)[n % 2].append(decision())
@@ -127,9 +129,11 @@ def test_two_writers_make_one_line_of_checkpoints(tmp_path: Path) -> None:
     assert len(sizes) >= 7
 
 
-def test_expired_reservations_are_swept_away_and_their_tokens_never_come_back(tmp_path: Path) -> None:
+def test_expired_reservations_are_swept_away_and_their_tokens_never_come_back(
+    tmp_path: Path, place: Path | str
+) -> None:
     clock = ManualClock()
-    with Ledger.open(tmp_path / "ledger.db", clock=clock) as ledger:
+    with Ledger.open(place, clock=clock) as ledger:
         (last,) = ledger.apply([Reserve(space="s", key="short", expires_ns=clock.now_ns + SECOND)])
         for _ in range(5):
             assert last is not None

@@ -35,8 +35,8 @@ def in_child(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_forked_child_writes_its_own_stream_and_the_parents_goes_on(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_a_forked_child_writes_its_own_stream_and_the_parents_goes_on(place: Path | str) -> None:
+    with Ledger.open(place) as ledger:
         before = ledger.append(decision(b"parent"))
         ledger.enqueue(decision(b"parent, enqueued"))
 
@@ -54,10 +54,9 @@ def test_a_forked_child_writes_its_own_stream_and_the_parents_goes_on(tmp_path: 
         check_trees(ledger)
 
 
-def test_a_child_goes_on_when_its_parent_has_closed(tmp_path: Path) -> None:
+def test_a_child_goes_on_when_its_parent_has_closed(place: Path | str) -> None:
     """The child holds the file by locks of its own: the parent, in closing, must not take the log for nobody's."""
-    path = tmp_path / "ledger.db"
-    ledger = Ledger.open(path)
+    ledger = Ledger.open(place)
     ledger.append(decision(b"parent"))
     (from_child, to_parent), (from_parent, to_child) = os.pipe(), os.pipe()
 
@@ -77,20 +76,20 @@ def test_a_child_goes_on_when_its_parent_has_closed(tmp_path: Path) -> None:
     ledger.close()
     os.write(to_child, b"x")
     os.read(from_child, 1)
-    with Ledger.open(path) as again:
+    with Ledger.open(place) as again:
         bodies = [entry.body for entry in again.entries(kinds=["decision"])]
         assert bodies == [b"parent", b"child, before", b"child, after"]
     os.write(to_child, b"x")
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-    with Ledger.open(path) as again:
+    with Ledger.open(place) as again:
         assert sum(1 for _ in again.entries(kinds=["decision"])) == 3
         check_trees(again)
     for handle in (from_child, to_parent, from_parent, to_child):
         os.close(handle)
 
 
-def test_children_that_only_exit_disturb_nobody(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_children_that_only_exit_disturb_nobody(place: Path | str) -> None:
+    with Ledger.open(place) as ledger:
         ids = []
         for n in range(5):
             ids.append(ledger.append(decision(b"%d" % n)))
@@ -100,8 +99,8 @@ def test_children_that_only_exit_disturb_nobody(tmp_path: Path) -> None:
         check_trees(ledger)
 
 
-def test_a_fork_in_the_middle_of_writing_leaves_both_sides_whole(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "ledger.db", settings=LedgerSettings(flush_ms=1))
+def test_a_fork_in_the_middle_of_writing_leaves_both_sides_whole(place: Path | str) -> None:
+    ledger = Ledger.open(place, settings=LedgerSettings(flush_ms=1))
     stop = threading.Event()
     count = [0, 0, 0]
 
@@ -131,7 +130,7 @@ def test_a_fork_in_the_middle_of_writing_leaves_both_sides_whole(tmp_path: Path)
         worker.join()
     ledger.close()
     assert statuses == [0] * 15
-    with Ledger.open(tmp_path / "ledger.db") as again:
+    with Ledger.open(place) as again:
         bodies = [entry.body for entry in again.entries(kinds=["decision"])]
         assert sum(body.startswith(b"child") for body in bodies) == 45
         assert sum(body.startswith(b"thread") for body in bodies) == count[0] + count[1]
@@ -139,8 +138,8 @@ def test_a_fork_in_the_middle_of_writing_leaves_both_sides_whole(tmp_path: Path)
         check_trees(again)
 
 
-def test_a_follower_goes_on_in_a_forked_child(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_a_follower_goes_on_in_a_forked_child(place: Path | str) -> None:
+    with Ledger.open(place) as ledger:
         seen: list[bytes] = []
         follower = ledger.follow(["control"], lambda entry: seen.append(entry.body), every_s=0.01)
 
@@ -153,9 +152,9 @@ def test_a_follower_goes_on_in_a_forked_child(tmp_path: Path) -> None:
         follower.close()
 
 
-def test_it_works_inside_a_running_event_loop(tmp_path: Path) -> None:
+def test_it_works_inside_a_running_event_loop(place: Path | str) -> None:
     async def work() -> None:
-        with Ledger.open(tmp_path / "ledger.db") as ledger:
+        with Ledger.open(place) as ledger:
             ids = [ledger.append(decision(b"blocking")), await ledger.aappend(decision(b"awaited"))]
             ids += await asyncio.gather(*[ledger.aappend(decision(b"%d" % n)) for n in range(10)])
             assert [entry.id for entry in ledger.entries(kinds=["decision"])] == ids
@@ -163,7 +162,7 @@ def test_it_works_inside_a_running_event_loop(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_cancelled_call_leaves_the_others_alone(tmp_path: Path) -> None:
+def test_a_cancelled_call_leaves_the_others_alone(place: Path | str) -> None:
     async def work() -> list[object]:
         calls = [asyncio.ensure_future(ledger.aappend(decision(b"%d" % n))) for n in range(10)]
         await asyncio.sleep(0)
@@ -171,7 +170,7 @@ def test_a_cancelled_call_leaves_the_others_alone(tmp_path: Path) -> None:
             call.cancel()
         return await asyncio.gather(*calls, return_exceptions=True)
 
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+    with Ledger.open(place) as ledger:
         outcome = asyncio.run(work())
         assert [isinstance(got, asyncio.CancelledError) for got in outcome] == [n % 3 == 0 for n in range(10)]
         stored = {entry.id for entry in ledger.entries(kinds=["decision"])}
@@ -225,15 +224,14 @@ print(json.dumps({"acknowledged": acknowledged, "others": others, "interrupts": 
 """
 
 
-def test_an_interrupt_at_any_moment_loses_nothing_acknowledged_and_blocks_nobody(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
+def test_an_interrupt_at_any_moment_loses_nothing_acknowledged_and_blocks_nobody(place: Path | str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _INTERRUPTED, str(path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", _INTERRUPTED, str(place)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["interrupts"] > 100
-    with Ledger.open(path) as ledger:
+    with Ledger.open(place) as ledger:
         stored = {entry.id: entry.body for entry in ledger.entries(kinds=["main", "other"])}
         assert all(stored[id_] == b"%d" % n for id_, n in told["acknowledged"])
         assert all(stored[id_] == b"x" for id_ in told["others"])
@@ -242,34 +240,32 @@ def test_an_interrupt_at_any_moment_loses_nothing_acknowledged_and_blocks_nobody
         check_trees(ledger)
 
 
-def test_a_process_that_forgets_to_close_still_writes_and_seals(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
+def test_a_process_that_forgets_to_close_still_writes_and_seals(place: Path | str) -> None:
     script = (
         "import sys; from plimsoll.ledger import Ledger, Draft\n"
         "ledger = Ledger.open(sys.argv[1]); ledger.append(Draft(kind='note', body=b'1'))\n"
         "print(ledger.enqueue(Draft(kind='note', body=b'2')))"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
-    with Ledger.open(path, read_only=True) as ledger:
+    done = subprocess.run([sys.executable, "-c", script, str(place)], capture_output=True, text=True, check=True)
+    with Ledger.open(place, read_only=True) as ledger:
         assert ledger.get(done.stdout.strip()) is not None
         assert sum(1 for _ in ledger.entries(kinds=["stream.sealed"])) == 2
         assert not list(ledger.entries(kinds=["gap"]))
 
 
-def test_a_terminated_process_is_sealed_by_the_next(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
+def test_a_terminated_process_is_sealed_by_the_next(place: Path | str) -> None:
     script = (
         "import sys, time; from plimsoll.ledger import Ledger, Draft\n"
         "ledger = Ledger.open(sys.argv[1]); print(ledger.append(Draft(kind='note', body=b'1')), flush=True)\n"
         "time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", script, str(place)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         id_ = process.stdout.readline().strip()
-        with Ledger.open(path) as ledger:
+        with Ledger.open(place) as ledger:
             assert not list(ledger.entries(kinds=["stream.sealed"])), "it is alive"
         process.send_signal(signal.SIGKILL)
-    with Ledger.open(path) as ledger:
+    with Ledger.open(place) as ledger:
         assert sum(1 for _ in ledger.entries(kinds=["stream.sealed"])) == 1
         assert ledger.get(id_) is not None
         check_trees(ledger)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from plimsoll.errors import InputError, StoreError, StoreLocked, StoreTooNew
 from plimsoll.ledger import Draft, Ledger
-from plimsoll.ledger.sqlite_audit import LedgerFile
+from plimsoll.ledger.sqlite_audit import SqliteFile
 from plimsoll.ledger.verify import verify_ledger
 from plimsoll.ledger.witness import FileWitness
 
@@ -158,7 +158,7 @@ def test_a_locked_file_is_said(whole: Path, tmp_path: Path) -> None:
         con.execute("BEGIN EXCLUSIVE")
         con.execute("DELETE FROM notes")
         with pytest.raises(StoreLocked):
-            LedgerFile(tmp_path / "ledger.db", busy_s=0.1)
+            SqliteFile(tmp_path / "ledger.db", busy_s=0.1)
         con.execute("ROLLBACK")
 
 

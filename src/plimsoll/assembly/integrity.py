@@ -56,7 +56,7 @@ def verify_record(
     shown = progress or Silent()
     shown.begin("record", None)
     report = verify_ledger(
-        project.ledger_path,
+        project.store,
         trusted_keys=keys,
         witness=_witness(project, witness),
         progress=lambda done, _: shown.tick(done),
@@ -80,7 +80,7 @@ def verify_before(
 
     Arguments and errors are those of `verify_record`.
     """
-    if project.ledger_path.exists():
+    if project.store.exists():
         return verify_record(project, trust, now_ns=now_ns, witness=witness, progress=progress)
     expect_none_before(project, witness)
     _keys_that_count(project, trust, now_ns)
@@ -97,7 +97,7 @@ def expect_none_before(project: Project, witness: Path | None = None) -> None:
     gone: tuple[OtherLog, ...] = () if seen is None else other_logs(seen, None)
     if gone:
         raise _refused(
-            f"the ledger '{project.ledger_path}' is gone: the witness keeps checkpoints of {'; '.join(map(str, gone))}",
+            f"the ledger '{project.store.name}' is gone: the witness keeps checkpoints of {'; '.join(map(str, gone))}",
             _PUT_BACK,
         )
 
@@ -120,7 +120,7 @@ def _keys_that_count(project: Project, trust: Trust, now_ns: int) -> tuple[tuple
     one lets through.
     """
     pinned, place = pinned_keys(trust, now_ns), project.ledger_key_path
-    if not place.exists() and project.ledger_path.exists():
+    if not place.exists() and project.store.exists():
         raise _refused(
             f"the key that signs the ledger, '{place}', is gone",
             "put it back from where it is kept; who signs with another begins another record",

@@ -34,7 +34,7 @@ def ledger_key(project: Project, trust: Trust | None, *, now_ns: int) -> LedgerK
     """
     place = project.ledger_key_path
     made = not place.exists()
-    if made and project.ledger_path.exists():
+    if made and project.store.exists():
         raise InputError(f"the key that signs the ledger, '{place}', is gone", fix="put it back from where it is kept")
     key = project.ledger_key.public
     is_pinned = any(k.key == key for k in pinned_keys(trust, now_ns))

@@ -21,6 +21,9 @@ from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreF
 from plimsoll.guard import Constant, GuardedType, GuardSettings, Target, load_target
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.ledger import Draft, Ledger
+from plimsoll.ledger.places import is_database, store_at
+from plimsoll.ledger.sqlite_store import SqliteStore
+from plimsoll.ledger.store import Store
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
 from plimsoll.model.evidence import SERVICE
@@ -72,10 +75,11 @@ class Project:
         self.file = file
         self.folder = file.parent.absolute()  # a target may change the current folder, often while it is imported
         self.manifest: Manifest = read_manifest_bytes(read_file(file, "manifest"), str(file))
-        default = self.folder / self.manifest.ledger
+        in_database = is_database(self.manifest.ledger)
+        default = self.folder / (".plimsoll/ledger.db" if in_database else self.manifest.ledger)
         self.state = default.parent if state is None else state.absolute()
-        self.ledger_path = self.state / default.name
         self._watcher: OpenedFiles | None = None  # while it is measured: told what worker processes open
+        self._ledger_at: Path | str = self.manifest.ledger if in_database else self.state / default.name
         self.inputs = self._contracts(self.manifest.data.inputs)
         self.outputs = self._contracts(self.manifest.data.outputs)
         if len(self.outputs) > 1:
@@ -211,6 +215,25 @@ class Project:
 
     # -- the running parts
 
+    @cached_property
+    def store(self) -> Store:
+        """Where the ledger is kept, whether it is there already or not.
+
+        Raises:
+            UsageError, MissingExtra: the manifest names a database that cannot be used.
+        """
+        return store_at(self._ledger_at)
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger's file. Raises InputError where it is kept in a database."""
+        if isinstance(self.store, SqliteStore):
+            return self.store.path
+        raise InputError(
+            f"the ledger of {self.file} is kept in a database, and this needs a file",
+            fix="name a file under `ledger` for this",
+        )
+
     def open_ledger(self, *, read_only: bool = False) -> Ledger:
         """The system's ledger; made when there is none.
 
@@ -218,10 +241,10 @@ class Project:
             StoreError: see its branches.
         """
         if read_only:
-            return Ledger.open(self.ledger_path, signer=None, read_only=True)
+            return Ledger.open(self._ledger_at, signer=None, read_only=True)
         make_folder(self.state)
         signer = LedgerSigner(f"{self.manifest.system}/ledger", self.ledger_key)
-        return Ledger.open(self.ledger_path, signer=signer, witness=FileWitness(self.witness_path))
+        return Ledger.open(self._ledger_at, signer=signer, witness=FileWitness(self.witness_path))
 
     @property
     def witness_path(self) -> Path:

@@ -32,7 +32,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 def list_quarantine(project: Project, *, closed: bool = False, records: bool = False) -> Listing:
     """What waits, grouped by source and reason; with each record where asked, and the closed ones."""
-    if not project.ledger_path.exists():
+    if not project.store.exists():
         return Listing(open=0, groups=())
     with _reading(project) as ledger:
         system = project.manifest.system

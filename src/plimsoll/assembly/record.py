@@ -48,9 +48,9 @@ def existing_ledger(project: Project, *, read_only: bool = False) -> Ledger:
         InputError: nothing is recorded yet.
         StoreError: it cannot be opened.
     """
-    if not project.ledger_path.exists():
+    if not project.store.exists():
         raise InputError(
-            f"there is no ledger '{project.ledger_path}' yet",
+            f"there is no ledger '{project.store.name}' yet",
             fix="`plimsoll check` and `plimsoll decide` make one; if it lies elsewhere, name its folder with --state",
         )
     return project.open_ledger(read_only=read_only)
@@ -67,7 +67,7 @@ def show_entry(project: Project, entry_id: str) -> Opened:
         entry = ledger.get(entry_id)
         if entry is None:
             raise InputError(
-                f"there is no entry '{entry_id}' in {project.ledger_path}",
+                f"there is no entry '{entry_id}' in {project.store.name}",
                 fix="an id is 32 hex digits, a dash and a number; `plimsoll ledger show` lists the newest",
             )
         try:

@@ -138,7 +138,7 @@ def end(project: Project, release: str, *, by: str, reason: str) -> str:
 
 def releases(project: Project) -> tuple[Line, ...]:
     """The releases of a project, the latest first."""
-    if not project.ledger_path.exists():
+    if not project.store.exists():
         return ()
     with project.open_ledger(read_only=True) as ledger:
         return listing(ledger, project.manifest.system, kept_releases(releases_folder(project)))

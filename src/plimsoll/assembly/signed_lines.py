@@ -192,7 +192,7 @@ def told_history(project: Project, trust_file: Path | None, *, now_ns: int) -> t
         StoreError: the ledger cannot be read.
     """
     trust = trust_of(trust_file, Cast(project) if project.manifest.demonstration is not None else None)
-    if not project.ledger_path.exists():
+    if not project.store.exists():
         return history(project, None, trust, now_ns)
     with project.open_ledger(read_only=True) as ledger:
         return history(project, ledger, trust, now_ns)

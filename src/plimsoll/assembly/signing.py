@@ -60,7 +60,7 @@ def sign_threshold(
 
 def threshold_history(project: Project) -> tuple[SignedThreshold, ...]:
     """Every signature under a threshold of this system, oldest first."""
-    if not project.ledger_path.exists():
+    if not project.store.exists():
         return ()
     with project.open_ledger(read_only=True) as ledger:
         found = []

@@ -31,6 +31,8 @@ from plimsoll.cli.progress import progress_for
 from plimsoll.cli.project_options import add_project_options, open_project
 from plimsoll.errors import InputError, Problem, UsageError, VerificationFailed, Where
 from plimsoll.ledger import FileWitness, check_proof, verify_ledger
+from plimsoll.ledger.places import store_at
+from plimsoll.ledger.store import Store
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "plimsoll ledger verify --witness /mnt/elsewhere/witness.txt --trust trust.yaml",
     )
     verify.add_argument("--witness", metavar="FILE", type=Path, help="checkpoints kept outside the store")
-    verify.add_argument("--ledger", metavar="FILE", type=Path, help="the ledger itself, without a manifest")
+    verify.add_argument(
+        "--ledger", metavar="PLACE", help="the ledger itself, without a manifest: a file, or postgresql://…"
+    )
     show = add_action(actions, "show", "one entry, opened; or the newest entries", "plimsoll ledger show 01a1fc40…-100")
     show.add_argument("id", nargs="?", help="of the entry; default: list the newest entries")
     show.add_argument("--newest", metavar="N", type=_count, default=20, help="how many to list; default: 20")
@@ -90,28 +94,28 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
 
 
 def _verify(arguments: argparse.Namespace, out: Out) -> int:
-    project, path = _store(arguments)
+    project, store = _store(arguments)
     trust = read_trust_file(arguments.trust)
     keys, pinned = ledger_keys(project, trust, time.time_ns())
     witness = arguments.witness or default_witness(project)
     with progress_for(out) as progress:
         progress.begin("verify", None)
         report = verify_ledger(
-            path,
+            store,
             trusted_keys=keys,
             witness=None if witness is None else FileWitness(witness),
             progress=lambda done, _: progress.tick(done),
         )
         progress.end(f"{report.entries:,} entries in {report.streams:,} streams")
     out.give(
-        {"ledger": str(path), "keys": pinned, "witness": None if witness is None else str(witness), "report": report}
+        {"ledger": store.name, "keys": pinned, "witness": None if witness is None else str(witness), "report": report}
     )
     out.note(
         tuple(
             Problem(
                 code=f"ledger.{finding.code}",
                 message=str(finding),
-                where=Where(file=str(path)),
+                where=Where(file=store.name),
                 fix=what_to_do(finding),
             )
             for finding in report.findings
@@ -177,17 +181,18 @@ def _begin(arguments: argparse.Namespace, out: Out) -> int:
     return 0
 
 
-def _store(arguments: argparse.Namespace) -> tuple[Project | None, Path]:
-    """The ledger that is meant, and its project where there is one."""
+def _store(arguments: argparse.Namespace) -> tuple[Project | None, Store]:
+    """Where the ledger is kept that is meant, and its project where there is one."""
     if arguments.ledger is not None:
-        if not arguments.ledger.exists():
-            raise InputError(f"there is no ledger '{arguments.ledger}'", fix="mend the path")
-        return None, arguments.ledger
+        store = store_at(arguments.ledger)
+        if not store.exists():
+            raise InputError(f"there is no ledger '{store.name}'", fix="mend the path or the address")
+        return None, store
     project = open_project(arguments)
-    if not project.ledger_path.exists():
+    if not project.store.exists():
         expect_none_before(project, arguments.witness)
-        raise InputError(f"there is no ledger '{project.ledger_path}' yet", fix="`plimsoll check` makes one")
-    return project, project.ledger_path
+        raise InputError(f"there is no ledger '{project.store.name}' yet", fix="`plimsoll check` makes one")
+    return project, project.store
 
 
 def _count(text: str) -> int:

@@ -85,7 +85,7 @@ def _new(arguments: argparse.Namespace, out: Out) -> None:
 
 def _list(arguments: argparse.Namespace, out: Out) -> None:
     project = open_project(arguments)
-    if not project.ledger_path.exists():
+    if not project.store.exists():
         out.give([])
         return
     with project.open_ledger(read_only=True) as ledger:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger.entry import Entry
-from plimsoll.ledger.sqlite_read import Reader
+from plimsoll.ledger.read import Reader
 
 
 class Follower:
     """Calls back for each new entry of some kinds, in the order of each stream, from a thread of its own.
 
     A callback that raises does not end it: the entry counts as delivered, the next one follows, and the first error is
-    kept in `error` and raised by `close`. The same holds for a file that cannot be read for a while.
+    kept in `error` and raised by `close`. A store that cannot be read for a while does not end it either: nothing is
+    passed over, and what was wrong is in `trouble` until it has been read again.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Follower:
             open_reader: a connection of its own.
             kinds: which entries; None: all.
             callback: takes one entry, in the follower's thread.
-            every_s: seconds between looks at the file, above 0. A look costs some 10 µs while nothing changes.
+            every_s: seconds between looks at the store, above 0. A look costs some 10 µs while nothing changes (a
+                database: some 100).
             positions: by stream number, how many entries are known already.
         """
         self._open_reader = open_reader
@@ -43,10 +45,15 @@ class Follower:
         self._highest = 0  # number of a stream: all above it are new
         self._growing: set[int] = set()
         self._stop = threading.Event()
-        self._reader = open_reader()
-        self._version = -1
         self.errors = 0
         self.error: Exception | None = None
+        self.trouble: Exception | None = None  # why the last look at the store gave nothing
+        self._begin()
+
+    def _begin(self) -> None:
+        self._seen: object = None
+        self._reader = self._open_reader()
+        self._reader.listen()
         self._thread = threading.Thread(target=self._run, name="plimsoll-ledger-follow", daemon=True)
         self._thread.start()
 
@@ -57,39 +64,39 @@ class Follower:
 
     def resume(self) -> None:
         """Go on in a process that was forked off: threads do not follow there by themselves."""
-        self._reader = self._open_reader()
-        self._version = -1
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="plimsoll-ledger-follow", daemon=True)
-        self._thread.start()
+        self._begin()
 
     def close(self) -> None:
-        """End it. Raises the first error of the callback, or of reading, if there was one."""
+        """End it. Raises the first error of the callback, if there was one, or why the store cannot be read."""
         self._stop.set()
+        self._reader.wake()
         if self._thread is not threading.current_thread():
             self._thread.join()
-        if self.error is not None:
-            error, self.error = self.error, None
+        error, self.error, self.trouble = self.error or self.trouble, None, None
+        if error is not None:
             raise error
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
                 self._look_once()
-                self._stop.wait(self._every_s)
+                self._reader.wait(self._every_s)
         finally:
             self._reader.close()
 
     def _look_once(self) -> None:
         try:
             self._look()
-        except PlimsollError as error:  # locked or damaged for now; the next look tries again
-            self._note(error)
+        except PlimsollError as error:  # locked, damaged or away for now; the next look tries again
+            self.errors += 1
+            self.trouble = error
+        else:
+            self.trouble = None
 
     def _look(self) -> None:
-        row = self._reader.row("PRAGMA data_version")
-        version = row[0] if row else 0
-        if version == self._version:
+        seen = self._reader.changes()
+        if seen == self._seen:
             return
         # Those that were growing before may have been sealed since, with entries that are still to be told.
         growing = self._reader.growing()
@@ -102,17 +109,14 @@ class Follower:
         self._sizes.update(grown)
         self._growing = growing | {number for number in sizes if number > self._highest}
         self._highest = max([self._highest, *sizes])
-        self._version = version
+        self._seen = seen
 
     def _deliver(self, entry: Entry) -> None:
         try:
             self._callback(entry)
         except Exception as error:  # noqa: BLE001 - code of a user; later entries (a stop!) must still arrive
-            self._note(error)
+            self.errors += 1
+            self.error = self.error or error
         number = self._reader.number_of(entry.stream)
         if number is not None:
             self._sizes[number] = entry.seq + 1
-
-    def _note(self, error: Exception) -> None:
-        self.errors += 1
-        self.error = self.error or error

@@ -1,10 +1,9 @@
-"""Everything of one process that writes to the file, behind the writer's lock."""
+"""Everything of one process that writes to the store, behind the writer's lock."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from plimsoll.errors import PlimsollError
@@ -12,13 +11,13 @@ from plimsoll.ledger.batched import Enqueued, Item
 from plimsoll.ledger.checkpoint import Signer
 from plimsoll.ledger.commit import GroupCommit
 from plimsoll.ledger.host import Host
+from plimsoll.ledger.keyring import KeyRing
 from plimsoll.ledger.notary import Notary
 from plimsoll.ledger.projection import Projection
+from plimsoll.ledger.read import Reader
 from plimsoll.ledger.settings import LedgerSettings
-from plimsoll.ledger.sqlite_keys import KeyRing
-from plimsoll.ledger.sqlite_read import Reader
-from plimsoll.ledger.sqlite_views import Folder, InlineFolds
-from plimsoll.ledger.sqlite_write import FileWriter
+from plimsoll.ledger.store import Store
+from plimsoll.ledger.views import Folder, InlineFolds
 from plimsoll.ledger.witness import Witness
 from plimsoll.ledger.writer import BATCHED, Writer
 
@@ -30,7 +29,7 @@ class Hands:
 
     def __init__(
         self,
-        path: Path,
+        store: Store,
         reader: Reader,
         *,
         signer: Signer | None,
@@ -42,7 +41,7 @@ class Hands:
         """Open the writing connection.
 
         Args:
-            path: the file.
+            store: where it is kept.
             reader: the process's reading connection.
             signer: of checkpoints.
             witness: of checkpoints.
@@ -53,11 +52,11 @@ class Hands:
         self._reader = reader
         self._origin = settings.origin or f"plimsoll.local/{reader.meta('root')}"
         self._log_to_cut = False
-        self._file = FileWriter.open(path, now_ns=clock(), busy_s=settings.busy_s, wal_pages=settings.wal_pages)
-        self._folder = Folder(self._file.con, self._file.inside)
-        self.inline = InlineFolds(self._file.con, self._folder)
+        self._file = store.open_writer(now_ns=clock(), settings=settings)
+        self._folder = Folder(self._file, self._file.inside)
+        self.inline = InlineFolds(self._file, self._folder)
         self.notary = Notary(self, signer, witness, settings)
-        keys = KeyRing(self._file.con, settings.subjects)
+        keys = KeyRing(self._file, settings.subjects)
         self._writer = Writer(self._file, keys, clock, host, settings, self.inline, self.notary.start)
         self.commit = GroupCommit(self._writer.write, settings.group)
         self.enqueued = Enqueued(self, clock, settings.waiting, settings.flush_ms / 1000)
@@ -93,8 +92,7 @@ class Hands:
 
     def unpublished(self) -> Sequence[tuple[int, str]]:
         """Notes that the witness does not have, the oldest first."""
-        rows = self._reader.rows("SELECT size,note FROM notes WHERE published=0 ORDER BY size")
-        return [(size, note) for size, note in rows]
+        return self._reader.unpublished()
 
     def mark_published(self, sizes: Sequence[int]) -> None:
         """The witness has these."""
@@ -139,7 +137,7 @@ class Hands:
 
         Then the notary tries again until it is done.
         """
-        self._log_to_cut = not self.alone(lambda _writer: self._file.truncate_log())
+        self._log_to_cut = not self.alone(lambda _writer: self._file.cut_log())
         return not self._log_to_cut
 
     def close(self) -> None:
@@ -173,7 +171,7 @@ class Hands:
 
     def let_go(self) -> None:
         """Close the connection and touch nothing else: in a forked child the threads, and who held what, are gone."""
-        self._file.close()
+        self._file.let_go()
 
     def locks(self) -> list[threading.Lock]:
         """Every lock, in the order in which they are taken elsewhere."""

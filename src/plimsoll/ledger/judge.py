@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.ledger.audit import LedgerFile
 from plimsoll.ledger.evidence import Claim, Span, Weighed, weigh
 from plimsoll.ledger.findings import Finding, Sure, Trust
 from plimsoll.ledger.merkle import TILE
 from plimsoll.ledger.moves import How, Move, find_moves
 from plimsoll.ledger.narrow import Trees
 from plimsoll.ledger.recompute import Ranges, Walk
-from plimsoll.ledger.sqlite_audit import LedgerFile
 
 MOST: Final = 1_000  # findings followed up in one stream; a list of more helps nobody
 

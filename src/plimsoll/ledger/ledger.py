@@ -11,18 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from plimsoll.errors import StoreClosed, StoreFull, StoreLocked, UsageError
+from plimsoll.errors import StoreClosed, StoreFull, StoreLocked, StoreLost, UsageError
 from plimsoll.ledger import process
 from plimsoll.ledger.checkpoint import Checkpoint, Signer
 from plimsoll.ledger.commit import Request
 from plimsoll.ledger.entry import Draft
 from plimsoll.ledger.host import Host, ThisHost
+from plimsoll.ledger.places import store_at
 from plimsoll.ledger.projection import Projection
 from plimsoll.ledger.reading import Reading
 from plimsoll.ledger.reservation import Op, Reservation, Reserve, check_op
 from plimsoll.ledger.session import Session
 from plimsoll.ledger.settings import LedgerSettings
-from plimsoll.ledger.stream import check_draft
+from plimsoll.ledger.store import Store
 from plimsoll.ledger.witness import Witness
 
 _REST_S = 10.0  # how long a fork waits for a statement to end
@@ -30,9 +31,9 @@ _ERASE_WAIT_S = 0.01  # between tries to cut the log while somebody reads
 
 
 class Ledger(Reading):
-    """An append-only, tamper-evident record in one SQLite file. Safe to share between threads and event loops.
+    """An append-only, tamper-evident record in an SQLite file or in PostgreSQL. Safe to share between threads.
 
-    Several processes may write to one file; each has streams of its own. Use it as a context manager, or `close` it:
+    Several processes may write to one store; each has streams of its own. Use it as a context manager, or `close` it:
     what was enqueued is written, the streams are sealed and a last checkpoint is made.
 
     >>> import tempfile
@@ -44,7 +45,7 @@ class Ledger(Reading):
 
     def __init__(
         self,
-        path: Path,
+        store: Store,
         *,
         signer: Signer | None,
         witness: Witness | None,
@@ -53,7 +54,8 @@ class Ledger(Reading):
         host: Host,
         read_only: bool,
     ) -> None:
-        super().__init__(path, clock)
+        super().__init__(store, clock)
+        self._check_draft = store.check_draft
         self._signer = signer
         self._witness = witness
         self._settings = settings
@@ -70,7 +72,7 @@ class Ledger(Reading):
     @classmethod
     def open(
         cls,
-        path: Path | str,
+        place: Path | str,
         *,
         signer: Signer | None = None,
         witness: Witness | None = None,
@@ -79,10 +81,11 @@ class Ledger(Reading):
         host: Host | None = None,
         read_only: bool = False,
     ) -> Self:
-        """Open a ledger; the file is made if it is not there yet.
+        """Open a ledger; it is made if it is not there yet.
 
         Args:
-            path: the file. Its log and shared index (``-wal``, ``-shm``) stand beside it.
+            place: a file, whose log and shared index (``-wal``, ``-shm``) stand beside it; or the address of a
+                PostgreSQL database, ``postgresql://USER@HOST/DATABASE``, which needs the extra ``postgres``.
             signer: signs checkpoints; None: there are none, and `verify` says so.
             witness: where signed checkpoints are published.
             clock: UTC nanoseconds since the epoch.
@@ -91,13 +94,15 @@ class Ledger(Reading):
             read_only: write nothing.
 
         Raises:
+            MissingExtra: an address was given, and the driver is not installed.
             StoreDamaged: truncated, or not a ledger.
             StoreTooNew: written by a later format version.
-            StoreReadOnly: file or folder may not be written.
+            StoreReadOnly: file, folder or database may not be written.
+            StoreLost: the database cannot be reached.
             StoreError: there is no ledger here, and it is not to be made.
         """
         ledger = cls(
-            Path(path),
+            store_at(place),
             signer=signer,
             witness=witness,
             clock=clock,
@@ -112,7 +117,7 @@ class Ledger(Reading):
     def _tidy(self) -> None:
         try:
             self._now.hands.tidy()
-        except (StoreLocked, StoreFull):
+        except (StoreLocked, StoreFull, StoreLost):
             pass  # it can be read, and our first entry, or the notary, tries again
         except BaseException:
             self.abandon()
@@ -122,7 +127,7 @@ class Ledger(Reading):
 
     def _open_session(self) -> Session:
         return Session(
-            self._path,
+            self._store,
             signer=self._signer,
             witness=self._witness,
             clock=self._clock,
@@ -140,7 +145,7 @@ class Ledger(Reading):
         with self._opening:
             if self._session is None:
                 if self._closed:
-                    raise StoreClosed(f"{self._path}: used after it was closed", fix="open the ledger again")
+                    raise StoreClosed(f"{self._store.name}: used after it was closed", fix="open the ledger again")
                 self._session = self._open_session()
                 for follower in self._followers:
                     follower.resume()
@@ -164,7 +169,7 @@ class Ledger(Reading):
                 steps.callback(follower.close)
 
     def abandon(self) -> None:
-        """Let go of the file without writing anything more, as if the process had died here. For tests of crashes."""
+        """Let go of the store without writing anything more, as if the process had died here. For tests of crashes."""
         session, self._session, self._closed = self._session, None, True
         process.forget(self)
         if session is not None:
@@ -219,14 +224,14 @@ class Ledger(Reading):
             Refused: a human-only decision says that the model was called.
             StoreError: it could not be written; nothing was acknowledged.
         """
-        check_draft(draft)
+        self._check_draft(draft)
         for op in ops:
             check_op(op)
         return self._now.hands.commit.submit(Request((draft,), ops))[0]
 
     async def aappend(self, draft: Draft, ops: Sequence[Op] = ()) -> str:
         """The same on an event loop: what is asked for in one turn of the loop is written together."""
-        check_draft(draft)
+        self._check_draft(draft)
         for op in ops:
             check_op(op)
         future = self._now.hands.commit.post(asyncio.get_running_loop(), Request((draft,), ops))
@@ -240,13 +245,13 @@ class Ledger(Reading):
         Raises:
             StoreError: the queue is full and what waits in it cannot be written.
         """
-        check_draft(draft)
+        self._check_draft(draft)
         return self._now.hands.enqueued.put(draft)
 
     def transact(self, drafts: Sequence[Draft], ops: Sequence[Op] = ()) -> tuple[str, ...]:
         """Write several entries, and reservations, all or none; their ids. Raises as `append` does."""
         for draft in drafts:
-            check_draft(draft)
+            self._check_draft(draft)
         for op in ops:
             check_op(op)
         return self._now.hands.commit.submit(Request(tuple(drafts), ops))
@@ -319,7 +324,7 @@ class Ledger(Reading):
         while not hands.cut_log():
             if time.monotonic() > until:
                 raise StoreLocked(
-                    f"{self._path}: the key is destroyed, but a reader keeps its old page in the log",
+                    f"{self._store.name}: the key is destroyed, but a reader keeps its old page in the log",
                     fix="end long reads of this file; the log is cut when they are over",
                 )
             time.sleep(_ERASE_WAIT_S)

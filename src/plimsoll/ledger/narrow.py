@@ -13,9 +13,10 @@ from collections.abc import Iterator
 import msgspec
 
 from plimsoll.errors import StoreDamaged
+from plimsoll.ledger.audit import LedgerFile
 from plimsoll.ledger.merkle import TILE, TILE_LEVELS, fold, node_hash, peaks, tile_node
+from plimsoll.ledger.numbering import Row
 from plimsoll.ledger.recompute import LEAF_COLUMN, Walk, leaf_of
-from plimsoll.ledger.sqlite_audit import LedgerFile, Row
 
 _INSIDE_TILE = TILE_LEVELS  # levels below this one are kept with their tile
 

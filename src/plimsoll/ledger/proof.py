@@ -13,22 +13,22 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from hashlib import blake2b
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from plimsoll.errors import InputError, StoreDamaged, VerificationFailed
+from plimsoll.ledger.audit import LedgerFile, StreamRow
 from plimsoll.ledger.checkpoint import TrustedKey, open_note, parse_checkpoint, parse_note
 from plimsoll.ledger.entry import Entry, Header, parse_id
 from plimsoll.ledger.keys import _PERSON, KEY, Erased, subject_number, unseal
 from plimsoll.ledger.merkle import inclusion_proof
 from plimsoll.ledger.narrow import Trees
+from plimsoll.ledger.numbering import ROOT_STREAM, Row
+from plimsoll.ledger.places import Place, store_of
 from plimsoll.ledger.proof_file import VERSION, Framed, Inclusion, ProofFile, check_chain, link, named_in, read_proof
 from plimsoll.ledger.recompute import Walk
-from plimsoll.ledger.sqlite import ROOT_STREAM
-from plimsoll.ledger.sqlite_audit import LedgerFile, Row, StreamRow
 
 _PAGE: Final = 64  # entries of the root stream read at a time
 
@@ -56,23 +56,14 @@ class ProofReport(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(lines)
 
 
-class HasPath(Protocol):
-    """A ledger that is open."""
-
-    @property
-    def path(self) -> Path:
-        """Its file."""
-        ...
-
-
 # ── making ──
 
 
-def make_proof(ledger: HasPath | Path | str, id: str, *, disclose: bool = False) -> bytes:  # noqa: A002 - its name
+def make_proof(ledger: Place, id: str, *, disclose: bool = False) -> bytes:  # noqa: A002 - its name
     """The proof of one entry, as JSON.
 
     Args:
-        ledger: the ledger or its file; what is on the disk counts.
+        ledger: the ledger, its file or the address of its database; what is on the disk counts.
         id: of the entry.
         disclose: put the key into the file that opens a sealed body. It opens every body of the same subject (or,
             without a subject, every sealed body) in the same stream, to whoever has those, too.
@@ -83,14 +74,15 @@ def make_proof(ledger: HasPath | Path | str, id: str, *, disclose: bool = False)
         VerificationFailed: the entry is newer than the last signed checkpoint; or the ledger does not fit it.
         StoreError: the file cannot be read.
     """
-    path = Path(ledger) if isinstance(ledger, (str, Path)) else ledger.path
+    store = store_of(ledger)
     place = parse_id(id)
-    with LedgerFile(path) as file:
+    with store.audit() as file:
         stream = next((row for row in file.streams() if place and row.id == place[0]), None)
         entry = None if stream is None or place is None else _framed(file, stream, place[1])
         if entry is None or stream is None:
             raise InputError(
-                f"there is no entry '{id}' in {path}", fix="an id is 32 hex digits, a dash and a number: copy it whole"
+                f"there is no entry '{id}' in {store.name}",
+                fix="an id is 32 hex digits, a dash and a number: copy it whole",
             )
         proof = _prove(file, stream, entry)
         if disclose:

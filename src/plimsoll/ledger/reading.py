@@ -6,21 +6,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from plimsoll.errors import UsageError
 from plimsoll.ledger.entry import Entry, parse_id
 from plimsoll.ledger.follow import Follower
+from plimsoll.ledger.keyring import open_body, subject_name
 from plimsoll.ledger.projection import Projection, View
+from plimsoll.ledger.read import Reader
 from plimsoll.ledger.reservation import Reservation, is_expired
 from plimsoll.ledger.session import Session
-from plimsoll.ledger.sqlite_keys import open_body, subject_name
-from plimsoll.ledger.sqlite_read import Reader
+from plimsoll.ledger.sqlite_store import SqliteStore
+from plimsoll.ledger.store import Store
 from plimsoll.ledger.subjects import BySubject, entry_in
 
 
 class Reading(ABC):
     """The reading half of `Ledger`."""
 
-    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
-        self._path = path
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
         self._clock = clock
         self._followers: list[Follower] = []
 
@@ -30,9 +33,16 @@ class Reading(ABC):
         """What is open in this process; after a fork, opened here. Raises StoreClosed."""
 
     @property
+    def store(self) -> Store:
+        """Where it is kept."""
+        return self._store
+
+    @property
     def path(self) -> Path:
-        """The file."""
-        return self._path
+        """The file. Raises UsageError for a ledger that is kept in a database."""
+        if isinstance(self._store, SqliteStore):
+            return self._store.path
+        raise UsageError(f"{self._store.name} is a database, not a file", fix="ask for `store`, which both have")
 
     @property
     def reader(self) -> Reader:
@@ -129,7 +139,8 @@ class Reading(ABC):
         Args:
             kinds: which; None: all.
             callback: takes an entry, in the follower's thread.
-            every_s: seconds between looks at the file, above 0.
+            every_s: seconds between looks at the store, above 0; where the store tells of entries of rare kinds by
+                itself (PostgreSQL), those come sooner.
             after: by stream id, the last position already seen; None: from now on.
         """
         reader = self._now.reader
@@ -148,13 +159,8 @@ class Reading(ABC):
 
     def reservation(self, space: str, key: str) -> Reservation | None:
         """What a key holds; None when it is free or expired."""
-        row = self._now.reader.row(
-            "SELECT value,fence,expires_ns FROM reservations WHERE space=? AND key=?", space, key
-        )
-        if row is None:
-            return None
-        held = Reservation(space=space, key=key, value=row[0], fence=row[1], expires_ns=row[2])
-        return None if is_expired(held, self._clock()) else held
+        held = self._now.reader.reservation(space, key)
+        return None if held is None or is_expired(held, self._clock()) else held
 
 
 def _kinds(kinds: Sequence[str] | frozenset[str] | None) -> frozenset[str] | None:

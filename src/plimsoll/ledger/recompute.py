@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from plimsoll.errors import StoreDamaged
+from plimsoll.ledger.audit import KIND_MODULUS, LedgerFile
 from plimsoll.ledger.entry import frame
 from plimsoll.ledger.merkle import EMPTY_ROOT, TILE, TILE_LEVELS, Frontier, fold, node_hash, tile_nodes
-from plimsoll.ledger.sqlite import SHIFT
-from plimsoll.ledger.sqlite_audit import KIND_MODULUS, LedgerFile, Row
+from plimsoll.ledger.numbering import SHIFT, Row
 
 LEAF_COLUMN: Final = 12  # of a `Row`; the columns before it are what a frame takes after the stream
 _LEAF: Final = b"\x00"  # RFC 9162, 2.1.1

@@ -10,9 +10,8 @@ import msgspec
 from plimsoll.ledger.evidence import Claim
 from plimsoll.ledger.findings import Finding, Sure, Trust
 from plimsoll.ledger.keys import subject_number
+from plimsoll.ledger.numbering import ROOT_STREAM, Row
 from plimsoll.ledger.records import Heads, StreamOpened, StreamSealed
-from plimsoll.ledger.sqlite import ROOT_STREAM
-from plimsoll.ledger.sqlite_audit import Row
 
 _KIND, _SUBJECT, _BODY = 2, 4, 11  # columns of a `Row`
 

@@ -1,19 +1,19 @@
-"""One process's hold on a ledger file; made anew after a fork."""
+"""One process's hold on a store; made anew after a fork."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from plimsoll.ledger.checkpoint import Signer
 from plimsoll.ledger.hands import Hands
 from plimsoll.ledger.host import Host
 from plimsoll.ledger.projection import Projection
+from plimsoll.ledger.read import Reader
 from plimsoll.ledger.settings import LedgerSettings
-from plimsoll.ledger.sqlite import not_writable, open_file
-from plimsoll.ledger.sqlite_read import Reader
-from plimsoll.ledger.sqlite_views import KeptView, folded_aside, is_current, live_view, place_of
+from plimsoll.ledger.sqlite_read import Scratch
+from plimsoll.ledger.store import Store
+from plimsoll.ledger.views import KeptTable, KeptView, folded_aside, is_current, live_view, place_of
 from plimsoll.ledger.witness import Witness
 
 
@@ -22,7 +22,7 @@ class Session:
 
     def __init__(
         self,
-        path: Path,
+        store: Store,
         *,
         signer: Signer | None,
         witness: Witness | None,
@@ -31,10 +31,10 @@ class Session:
         settings: LedgerSettings,
         can_write: bool,
     ) -> None:
-        """Open the file, making it if need be and allowed.
+        """Open the store, making the ledger if need be and allowed.
 
         Args:
-            path: the file.
+            store: where it is kept.
             signer: of checkpoints.
             witness: of checkpoints.
             clock: UTC nanoseconds.
@@ -42,7 +42,7 @@ class Session:
             settings: bounds and windows.
             can_write: False: write nothing.
         """
-        self._path = path
+        self._store = store
         self._settings = settings
         self._clock = clock
         self._can_write = can_write
@@ -51,7 +51,7 @@ class Session:
         if can_write:
             try:
                 self._hands = Hands(
-                    path, self.reader, signer=signer, witness=witness, clock=clock, host=host, settings=settings
+                    store, self.reader, signer=signer, witness=witness, clock=clock, host=host, settings=settings
                 )
             except BaseException:
                 self.reader.close()
@@ -59,20 +59,13 @@ class Session:
 
     def open_reader(self) -> Reader:
         """A reading connection of one's own."""
-        con = open_file(
-            self._path,
-            read_only=not self._can_write,
-            now_ns=self._clock(),
-            busy_s=self._settings.busy_s,
-            wal_pages=self._settings.wal_pages,
-        )
-        return Reader(con, self._path)
+        return self._store.open_reader(read_only=not self._can_write, now_ns=self._clock(), settings=self._settings)
 
     @property
     def hands(self) -> Hands:
         """What writes. Raises StoreReadOnly."""
         if self._hands is None:
-            raise not_writable(self._path)
+            raise self._store.not_writable()
         return self._hands
 
     def view(self, projection: Projection) -> KeptView:
@@ -80,12 +73,15 @@ class Session:
         place = place_of(self.reader, projection)
         if place is None or not place.live or not is_current(self.reader, projection, place.number):
             if self._hands is None:
-                return folded_aside(self.reader, projection)
+                scratch = Scratch(self._store.name)
+                aside = KeptTable(scratch, scratch, 0)
+                folded_aside(aside, self.reader, projection)
+                return aside
             self._hands.fold(projection)
         return live_view(self.reader, projection)
 
     def close(self) -> None:
-        """Write what waits, seal our streams, let go of the file."""
+        """Write what waits, seal our streams, let go of the store."""
         try:
             if self._hands is not None:
                 self._hands.close()

@@ -1,14 +1,4 @@
-"""The file: its tables, how it is made and opened, and what SQLite's errors mean to us.
-
-Ids that are keys::
-
-    entries.id = stream number << 40 | position           one entry
-    tiles.id   = stream number << 40 | tile               254 interior hashes over 256 entries
-    nodes.id   = stream number << 40 | level - 8 << 34 | index      roots of tiles (level 8) and all above
-
-so that a stream's rows stand together in the order of their writing, and each is found by the primary key alone. A
-second index per entry would cost an eighth of the append rate, ids at random three quarters of it.
-"""
+"""The file: its tables, how it is made and opened, and what SQLite's errors mean to us."""
 
 from __future__ import annotations
 
@@ -32,16 +22,10 @@ from plimsoll.errors import (
 )
 from plimsoll.ledger.entry import FORMAT
 from plimsoll.ledger.ids import new_id
+from plimsoll.ledger.numbering import ROOT_STREAM
 
 Connection = sqlite3.Connection
 DatabaseError = sqlite3.Error
-
-SHIFT: Final = 40  # bits of a position; 2**40 entries in a stream, 2**23 streams in a file
-POSITION: Final = (1 << SHIFT) - 1
-NODE_SHIFT: Final = 34
-ROOT_STREAM: Final = 1  # number of the stream that registers all others
-
-COLUMNS: Final = "id,time_ns,kind,system,subject,refs,type,tier,called,disposition,sealed,body,leaf"
 
 # Against SQLite's 4,096: a tile fits into one page, decisions of 1,500 bytes take a fifth less space, and appending in
 # hundreds is a tenth faster; a single commit costs 1 to 3% more. 16,384 costs a single commit a fifth.
@@ -86,7 +70,7 @@ _SCHEMA: Final = (
 )
 
 
-def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+def store_error(error: sqlite3.Error, path: Path | str) -> StoreError:
     """The error of ours that says what SQLite's means for whoever runs this."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
@@ -114,22 +98,22 @@ def is_busy(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def locked(path: Path) -> StoreLocked:
+def locked(path: Path | str) -> StoreLocked:
     """Another process holds the file."""
     return StoreLocked(f"{path}: another process holds it", fix="see who has it open (`fuser FILE`), or retry")
 
 
-def not_writable(path: Path) -> StoreReadOnly:
+def not_writable(path: Path | str) -> StoreReadOnly:
     """The file or its folder may not be written."""
     return StoreReadOnly(f"{path}: may not be written", fix="check the rights of the file and of its folder")
 
 
-def full(path: Path) -> StoreFull:
+def full(path: Path | str) -> StoreFull:
     """The disk takes no more."""
     return StoreFull(f"{path}: no space left; nothing of this was written", fix="free some space, then retry")
 
 
-def damaged(path: Path, how: str) -> StoreDamaged:
+def damaged(path: Path | str, how: str) -> StoreDamaged:
     """The file is not a whole ledger."""
     return StoreDamaged(
         f"{path}: {how}", fix="keep the file, run `plimsoll ledger verify`, and restore a copy that verifies"

@@ -16,11 +16,11 @@ from urllib.parse import quote
 import msgspec
 
 from plimsoll.errors import StoreDamaged, StoreError, StoreReadOnly, StoreTooNew
+from plimsoll.ledger.audit import KIND_MODULUS, HeadRow, StreamRow
 from plimsoll.ledger.entry import FORMAT
 from plimsoll.ledger.merkle import TILE, TILE_LEVELS
-from plimsoll.ledger.sqlite import _SCHEMA, NODE_SHIFT, POSITION, SHIFT, store_error
-
-Row = tuple[Any, ...]  # seq, time_ns, kind, system, subject, refs, type, tier, called, disposition, sealed, body, leaf
+from plimsoll.ledger.numbering import NODE_SHIFT, POSITION, SHIFT, Row
+from plimsoll.ledger.sqlite import _SCHEMA, store_error
 
 # What a frame takes, in its order, then the stored leaf hash.
 _ROW: Final = (
@@ -47,29 +47,13 @@ def _state(path: Path) -> _State:
     return _State(not any(file.exists() for file in beside), stat.st_size, stat.st_mtime_ns)
 
 
-class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What the table of streams says of one stream."""
-
-    number: int
-    id: str
-    durability: str
-    size: int | None  # when sealed
-    root: bytes | None  # when sealed
-
-
-class HeadRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What the table of heads says of a stream that still grows: how it once stood; it may have grown since."""
-
-    size: int
-    time_ns: int
-    frontier: bytes
-
-
-class LedgerFile:
+class SqliteFile:
     """One ledger file, as it was at the moment of opening; writers go on meanwhile. Close it.
 
     Every method may raise StoreDamaged where SQLite finds a page that is none.
     """
+
+    engine = "SQLite"
 
     def __init__(self, path: Path, *, busy_s: float = 5.0, alone: bool = True) -> None:
         """Open the file.
@@ -314,7 +298,6 @@ class LedgerFile:
             after = rows[-1][0]
 
 
-KIND_MODULUS: Final = (1 << 61) - 1  # keeps sums of ids in one machine word
 assert 1 << TILE_LEVELS == TILE
 
 

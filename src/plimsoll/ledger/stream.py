@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from plimsoll.errors import Refused, UsageError
 from plimsoll.ledger.entry import Draft, frame
 from plimsoll.ledger.keys import seal
-from plimsoll.ledger.sqlite import SHIFT
+from plimsoll.ledger.numbering import SHIFT
 from plimsoll.ledger.tail import Tail
 
 _LEAF: Final = b"\x00"  # RFC 9162, 2.1.1

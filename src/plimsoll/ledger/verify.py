@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from plimsoll.errors import StoreDamaged
+from plimsoll.ledger.audit import HeadRow, LedgerFile, StreamRow
 from plimsoll.ledger.checkpoint import TrustedKey
 from plimsoll.ledger.evidence import Claim
 from plimsoll.ledger.findings import Finding, Sure, Trust, VerifyReport
 from plimsoll.ledger.judge import MOST, Judged, judge
 from plimsoll.ledger.merkle import HASH, fold
+from plimsoll.ledger.numbering import ROOT_STREAM
+from plimsoll.ledger.places import Place, store_of
 from plimsoll.ledger.recompute import Kinds, Pass, Walk, compare_upper_nodes
 from plimsoll.ledger.registry import Registry
-from plimsoll.ledger.sqlite import ROOT_STREAM
-from plimsoll.ledger.sqlite_audit import HeadRow, LedgerFile, StreamRow
+from plimsoll.ledger.store import Store
 from plimsoll.ledger.vouchers import Vouched, stored_notes, witnessed_notes
 from plimsoll.ledger.witness import BadLine, Witness, WitnessedNote
 
@@ -27,7 +28,7 @@ _TICK = 16_384  # entries between two reports of progress
 
 
 def verify_ledger(
-    path: Path | str,
+    place: Place,
     *,
     trusted_keys: Sequence[TrustedKey] | None = None,
     witness: Witness | None = None,
@@ -40,7 +41,7 @@ def verify_ledger(
     256 entries. It takes about 3 seconds per million entries of 500 bytes.
 
     Args:
-        path: the SQLite file.
+        place: the SQLite file, the address of the database, or a ledger that is open.
         trusted_keys: Ed25519 keys that checkpoints must be signed with, pinned outside the ledger; None or
             none: signatures are not checked, and the report says so.
         witness: where checkpoints were published; None: the report says what that leaves open.
@@ -55,32 +56,33 @@ def verify_ledger(
     keys = tuple(trusted_keys) if trusted_keys else None
     # Before the file: a note that is published in between would speak of entries that our moment does not hold yet.
     seen = None if witness is None else tuple(witness.read())
-    report = _verify_once(Path(path), keys, seen, progress, alone=True)
+    store = store_of(place)
+    report = _verify_once(store, keys, seen, progress, alone=True)
     if report is None:
-        report = _verify_once(Path(path), keys, seen, progress, alone=False)
+        report = _verify_once(store, keys, seen, progress, alone=False)
     assert report is not None, "behind SQLite's locks nobody disturbs"
     return report
 
 
 def _verify_once(
-    path: Path, keys: Sequence[TrustedKey] | None, witnessed: Witnessed, progress: Progress | None, *, alone: bool
+    store: Store, keys: Sequence[TrustedKey] | None, witnessed: Witnessed, progress: Progress | None, *, alone: bool
 ) -> VerifyReport | None:
     """One verification; None when a writer came to a file that was read without locks."""
     try:
-        with LedgerFile(path, alone=alone) as file:
+        with store.audit(alone=alone) as file:
             file.check_format()
             report = Verification(file, keys, witnessed, progress).run()
             return None if file.was_disturbed() else report
     except StoreDamaged as error:
-        return _unreadable(path, error.message)
+        return _unreadable(store.name, error.message)
 
 
-def _unreadable(path: Path, why: str) -> VerifyReport:
+def _unreadable(name: str, why: str) -> VerifyReport:
     finding = Finding(
-        code="file-damaged", what=f"cannot be read as a ledger: {why}", evidence="SQLite", sure=Sure.EXACT
+        code="file-damaged", what=f"cannot be read as a ledger: {why}", evidence="the store", sure=Sure.EXACT
     )
     return VerifyReport(
-        path=str(path), origin="", findings=(finding,), more=0, entries=0, streams=0, notes=0, witnessed=0, unsigned=0,
+        path=name, origin="", findings=(finding,), more=0, entries=0, streams=0, notes=0, witnessed=0, unsigned=0,
         unwitnessed=None, limits=("Nothing could be verified.",), remarks=(),
     )  # fmt: skip
 
@@ -157,7 +159,7 @@ class Verification:
         try:
             yield
         except StoreDamaged as error:
-            self._find("file-damaged", f"{what} cannot be read: {error.message}", "SQLite")
+            self._find("file-damaged", f"{what} cannot be read: {error.message}", self._file.engine)
 
     def _find(self, code: str, what: str, evidence: str, *, stream: str = "") -> None:
         self._findings.append(Finding(code=code, what=what, evidence=evidence, sure=Sure.EXACT, stream=stream))

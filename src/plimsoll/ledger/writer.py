@@ -7,11 +7,14 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from plimsoll.errors import Refused, StoreError, UsageError
+from plimsoll.errors import Refused, StoreError, StoreUnsure, UsageError
 from plimsoll.ledger.commit import Request
 from plimsoll.ledger.entry import Draft
 from plimsoll.ledger.host import Host
+from plimsoll.ledger.keyring import KeyRing
+from plimsoll.ledger.numbering import ROOT_STREAM
 from plimsoll.ledger.projection import Projection
+from plimsoll.ledger.read import StreamRow
 from plimsoll.ledger.records import (
     Erasure,
     Gap,
@@ -23,12 +26,9 @@ from plimsoll.ledger.records import (
 )
 from plimsoll.ledger.reservation import Op, Replace, Reservation
 from plimsoll.ledger.settings import LedgerSettings
-from plimsoll.ledger.sqlite import ROOT_STREAM
-from plimsoll.ledger.sqlite_keys import KeyRing
-from plimsoll.ledger.sqlite_read import StreamRow
-from plimsoll.ledger.sqlite_write import FileWriter
 from plimsoll.ledger.stream import Bundle, Stream
 from plimsoll.ledger.tail import Tail
+from plimsoll.ledger.write import StoreWriter
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Writer:
 
     def __init__(
         self,
-        file: FileWriter,
+        file: StoreWriter,
         keys: KeyRing,
         clock: Callable[[], int],
         host: Host,
@@ -90,21 +90,27 @@ class Writer:
     # ── transactions ──
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do ``work`` in one transaction. Raises what it raises, and StoreError; nothing was written then."""
-        try:
-            self._begin()
-            result = work()
-            self._commit()
-        except Exception as error:
-            self._file.rollback()
-            ours = self._file.ours(error)
-            if ours is error:
+        """Do ``work`` in one transaction, again where it was lost with the connection.
+
+        Raises what it raises, and StoreError; nothing was written then, unless it is StoreUnsure.
+        """
+        while True:
+            try:
+                self._begin()
+                result = work()
+                self._commit()
+            except Exception as error:
+                self._file.rollback()
+                ours = self._file.ours(error)
+                if self._file.came_back(ours):
+                    continue
+                if ours is error:
+                    raise
+                raise ours from error
+            except BaseException:
+                self._file.rollback()
                 raise
-            raise ours from error
-        except BaseException:
-            self._file.rollback()
-            raise
-        return result
+            return result
 
     def _begin(self) -> None:
         """Lock the file, and see what others, or a failure of ours, have done to what we hold in memory.
@@ -131,7 +137,7 @@ class Writer:
 
     def _look_around(self) -> None:
         """Drop keys of subjects that were erased, and streams that are not (or never came to be) open."""
-        erasures = self._file.counter("erasures")
+        erasures = self._file.erasures()
         if erasures != self._erasures:
             self._erasures = erasures
             self._keys.forget()
@@ -144,6 +150,7 @@ class Writer:
     def _own(self, durability: str) -> Stream:
         stream = self._streams.get(durability)
         if stream is None:
+            self._file.take_root()
             now = self._clock()
             if not self._searched:
                 self._seal_gone()
@@ -182,6 +189,7 @@ class Writer:
 
     def _seal_gone(self) -> None:
         """Seal the streams of processes that have certainly ended without closing theirs."""
+        self._file.take_root()
         inside = self._file.inside
         for row in self._gone():
             size, _ = inside.end(row.number)
@@ -192,9 +200,9 @@ class Writer:
         self._searched = True
 
     def _gone(self) -> list[StreamRow]:
-        rows = [row for row in self._file.inside.open_streams() if row.owner]
-        gone = {owner for owner in {row.owner for row in rows} if self._host.is_gone(owner)}
-        return [row for row in rows if row.owner in gone]
+        ours = {stream.number for stream in self._streams.values()}
+        rows = [row for row in self._file.inside.open_streams() if row.owner and row.number not in ours]
+        return self._file.unwritten(rows, self._host.is_gone)
 
     def seal_gone(self) -> bool:
         """Seal the streams of processes that certainly ended without closing theirs; whether there were any."""
@@ -216,6 +224,7 @@ class Writer:
         self._streams.clear()
 
     def _seal_own(self) -> None:
+        self._file.take_root()
         for stream in self._streams.values():
             self._seal(stream.id, stream.number, stream.tail, crashed=False)
 
@@ -226,6 +235,11 @@ class Writer:
 
         When something else than an error comes between (an interrupt), those that are surely written are settled.
         """
+        while not self._try(requests):
+            pass
+
+    def _try(self, requests: Sequence[Request]) -> bool:
+        """Write a group; False when it was lost with the connection, and can be tried again."""
         try:
             self._begin()
             self._write_group(requests)
@@ -235,6 +249,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait for it
             self._file.rollback()
             ours = self._file.ours(error)
+            if self._file.came_back(ours):
+                return False
             if ours is not error:
                 ours.__cause__ = error
             for request in requests:
@@ -243,9 +259,13 @@ class Writer:
             self._file.rollback()
             self._look_up(requests)
             raise
+        return True
 
     def _write_group(self, requests: Sequence[Request]) -> None:
         stream = self._own(DURABLE)
+        if self._file.looks_ahead:
+            drafts = (draft for request in requests for draft in request.drafts)
+            self._expect(drafts, [op for request in requests for op in request.ops])
         bundle = Bundle([], [])
         first = stream.tail.size
         stepped = stream.tick(self._clock())
@@ -258,6 +278,10 @@ class Writer:
         self.written += len(bundle.rows)
         if self._inline.projections:
             self._inline.follow(draft.kind for request in requests for draft in request.drafts)
+
+    def _expect(self, drafts: Iterable[Draft], ops: Sequence[Op]) -> None:
+        names = {draft.subject for draft in drafts if draft.subject is not None}
+        self._keys.know(self._file.expect(names, ops))
 
     def _prepare_together(self, requests: Sequence[Request], stream: Stream, seq: int, bundle: Bundle) -> bool:
         """Add all requests' rows in one go, a microsecond each cheaper; False when they must be looked at singly."""
@@ -294,14 +318,17 @@ class Writer:
     def _look_up(self, requests: Sequence[Request]) -> None:
         """An interrupt may have come before or after the commit: the file knows."""
         stream = self._streams.get(DURABLE)
+        size, unsure = 0, None
         try:
             size = self._file.inside.end(stream.number)[0] if stream is not None else 0
-        except StoreError:
-            size = 0
+        except StoreError as error:
+            unsure = StoreUnsure(f"interrupted while it was written, and then: {error.message}", fix=error.fix)
         for request in requests:
             ids = request.planned
             if isinstance(ids, tuple) and ids and int(ids[-1].rpartition("-")[2]) < size:
                 request.outcome = ids
+            elif ids is not None and unsure is not None:
+                request.outcome = unsure  # to write it again might be to write it twice
             request.planned = None  # or else the next interrupt would take it for the plan of the next try
 
     def write_waiting(self, waiting: Sequence[Waiting]) -> int:
@@ -315,6 +342,8 @@ class Writer:
                 "the stream of enqueued entries was sealed by another process",
                 fix="open the ledger again; these are lost",
             )
+        if self._file.looks_ahead:
+            self._expect((item.draft for item in waiting), ())
         bundle = Bundle([], [])
         for item in waiting:
             if item.seq >= stream.tail.size:
@@ -337,6 +366,7 @@ class Writer:
         return self.run(lambda: self._checkpoint(origin))
 
     def _checkpoint(self, origin: str) -> tuple[str, int, bytes]:
+        self._file.take_root()
         fixed = self._file.fix_origin(origin)
         changed = self._file.note_heads()
         if changed:

@@ -321,7 +321,9 @@ class Manifest(Declared, frozen=True, kw_only=True):
     durability: Annotated[Durability, Says("when an answer may leave: after its record is on disk, or before")] = (
         Durability.BEFORE_ANSWER
     )
-    ledger: Annotated[File, Says("where the record is kept, relative to the manifest")] = ".plimsoll/ledger.db"
+    ledger: Annotated[
+        File, Says("where the record is kept: a file, relative to the manifest, or postgresql://USER@HOST/DATABASE")
+    ] = ".plimsoll/ledger.db"
     demonstration: Annotated[
         Demonstration | None, Says("persons played by a script; whatever they sign is marked simulated")
     ] = None

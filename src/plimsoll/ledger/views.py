@@ -1,29 +1,31 @@
-"""Projections in the file: an ordered space of keys per projection, and how far into every stream it has come."""
+"""Projections in the store: an ordered space of keys per projection, and how far into every stream it has come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from plimsoll.ledger.entry import Entry
+from plimsoll.ledger.keyring import body_key, opened
 from plimsoll.ledger.keys import Erased
+from plimsoll.ledger.numbering import DECISION, Row
 from plimsoll.ledger.projection import Projection
-from plimsoll.ledger.sqlite import Connection, memory
-from plimsoll.ledger.sqlite_keys import open_body
-from plimsoll.ledger.sqlite_read import DECISION, SIZE, Reader
+from plimsoll.ledger.read import Reader
+from plimsoll.ledger.write import StoreWriter
 
 _STEP: Final = 2000  # entries folded in one transaction: while it lasts, nobody else can write
 _LOOK_INTO: Final = (
     64  # streams; with more of them behind, folding (which moves the positions on) is cheaper than looking
 )
 _PAGE: Final = 256  # rows of a scan taken at once
+_HELD_BACK: Final = 1000  # changes of one fold in memory
 _PAST_ALL: Final = "\U0010ffff"  # sorts behind every character a key has
 
 
 # The number is looked up in each statement: a rebuild by another process puts a new one in the place of the old.
-_LIVE: Final = "(SELECT number FROM projections WHERE name=? AND version=? AND live)"
+_LIVE: Final = "(SELECT number FROM projections WHERE name=? AND version=? AND live=1)"
 
 
 class KeptView:
@@ -44,7 +46,7 @@ class KeptView:
     def get(self, key: str) -> bytes | None:
         """The value of a key; None when there is none."""
         sql = f"SELECT value FROM kept WHERE projection={self._which} AND key=?"  # noqa: S608 - a constant
-        row = self._reader.row(sql, *self._arguments, key)
+        row = self._reader.row(sql, *self._arguments, self._reader.stored(key))
         return None if row is None else bytes(row[0])
 
     def scan(
@@ -52,6 +54,7 @@ class KeptView:
     ) -> Iterator[tuple[str, bytes]]:
         """Keys and values in order; see `projection.View`."""
         left = limit
+        prefix, after = self._reader.stored(prefix), self._reader.stored(after)
         first, stop = prefix, prefix + _PAST_ALL
         if after and reverse:
             stop = min(stop, after)
@@ -59,7 +62,7 @@ class KeptView:
         first = max(first, after) if after and not reverse else first
         while left is None or left > 0:
             page = _PAGE if left is None else min(left, _PAGE)
-            rows = self._reader.rows(
+            rows = self._fetch(
                 f"SELECT key,value FROM kept WHERE projection={self._which} AND key{compare}? AND key<?"  # noqa: S608 - constants
                 f" ORDER BY key {'DESC' if reverse else ''} LIMIT ?",
                 *self._arguments,
@@ -67,7 +70,7 @@ class KeptView:
                 stop,
                 page,
             )
-            yield from rows
+            yield from [(self._reader.given(key), value) for key, value in rows]
             if len(rows) < page:
                 return
             left = None if left is None else left - page
@@ -76,22 +79,64 @@ class KeptView:
             else:
                 first, compare = rows[-1][0], ">"
 
+    def _fetch(self, sql: str, *arguments: Any) -> list[Row]:
+        return self._reader.rows(sql, *arguments)
+
+
+class Statements(Protocol):
+    """What a table of keys asks of the open transaction."""
+
+    def run(self, sql: str, *arguments: Any) -> None:
+        """A statement that gives nothing back."""
+        ...
+
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        """One statement for each row of parameters."""
+        ...
+
 
 class KeptTable(KeptView):
-    """The same for a fold under way, in the transaction that is open."""
+    """The same for a fold under way, in the transaction that is open. What is put is held back, and written in one."""
 
-    def __init__(self, reader: Reader, con: Connection, number: int) -> None:
+    def __init__(self, reader: Reader, store: Statements, number: int) -> None:
         super().__init__(reader, "?", number)
         self._number = number
-        self._con = con
+        self._store = store
+        self._changed: dict[str, bytes | None] = {}  # None: deleted
+
+    def get(self, key: str) -> bytes | None:
+        """The value of a key; None when there is none."""
+        return self._changed[key] if key in self._changed else super().get(key)
 
     def put(self, key: str, value: bytes) -> None:
         """Set a key."""
-        self._con.execute("INSERT OR REPLACE INTO kept VALUES (?,?,?)", (self._number, key, value))
+        self._change(key, value)
 
     def delete(self, key: str) -> None:
         """Remove a key, if it is there."""
-        self._con.execute("DELETE FROM kept WHERE projection=? AND key=?", (self._number, key))
+        self._change(key, None)
+
+    def _change(self, key: str, value: bytes | None) -> None:
+        self._changed[key] = value
+        if len(self._changed) >= _HELD_BACK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was put and deleted."""
+        changed, self._changed = self._changed, {}
+        stored, number = self._reader.stored, self._number
+        puts = [(number, stored(key), value) for key, value in changed.items() if value is not None]
+        gone = [(number, stored(key)) for key, value in changed.items() if value is None]
+        if puts:
+            self._store.many(
+                "INSERT INTO kept VALUES (?,?,?) ON CONFLICT (projection,key) DO UPDATE SET value=excluded.value", puts
+            )
+        if gone:
+            self._store.many("DELETE FROM kept WHERE projection=? AND key=?", gone)
+
+    def _fetch(self, sql: str, *arguments: Any) -> list[Row]:
+        self.flush()
+        return super()._fetch(sql, *arguments)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -123,7 +168,7 @@ def behind(reader: Reader, number: int) -> dict[int, tuple[int, int]]:
     ones that are finished have no row among the positions.
     """
     rows = reader.rows(
-        f"SELECT s.number,coalesce(p.size,0),{SIZE} FROM streams s"  # noqa: S608 - a constant
+        f"SELECT s.number,coalesce(p.size,0),{reader.size()} FROM streams s"  # noqa: S608 - a constant
         " LEFT JOIN positions p ON p.projection=?1 AND p.stream=s.number"
         " WHERE s.number>(SELECT seen FROM projections WHERE number=?1) OR p.stream IS NOT NULL ORDER BY s.number",
         number,
@@ -142,21 +187,39 @@ def is_current(reader: Reader, projection: Projection, number: int) -> bool:
     return not reader.has_any(kinds, ranges)
 
 
-def folded_aside(reader: Reader, projection: Projection) -> KeptView:
-    """The projection, folded from the first entry into memory: for a ledger that was opened for reading only."""
-    con = memory()
-    con.execute("CREATE TABLE kept (projection INTEGER, key TEXT, value BLOB, PRIMARY KEY (projection, key))")
-    table = KeptTable(Reader(con, reader.path), con, 0)
+def folded_aside(table: KeptTable, reader: Reader, projection: Projection) -> None:
+    """Fold a projection from the first entry into a table aside: for a ledger that was opened for reading only."""
+    bodies = _Bodies(reader)
     for entry in reader.entries(projection.kinds or None):
-        projection.apply(table, entry, _body(reader, entry))
-    return table
+        projection.apply(table, entry, bodies.of(entry))
+    table.flush()
+
+
+class _Bodies:
+    """Bodies for one step of a fold: a key is looked up once in it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._keys: dict[str, bytes | None] = {}
+
+    def of(self, entry: Entry) -> bytes | None:
+        """The body as it was given; None when it was erased."""
+        if not entry.sealed:
+            return entry.body
+        under = entry.subject or entry.stream
+        if under not in self._keys:
+            self._keys[under] = body_key(self._reader, entry)
+        try:
+            return opened(entry, self._keys[under])
+        except Erased:
+            return None
 
 
 class Folder:
     """Brings projections up to date; every call stands in a transaction of the writer."""
 
-    def __init__(self, con: Connection, reader: Reader) -> None:
-        self._con = con
+    def __init__(self, store: StoreWriter, reader: Reader) -> None:
+        self._store = store
         self._reader = reader  # sees what the open transaction has written
 
     def prepare(self, projection: Projection, *, anew: bool) -> int:
@@ -166,90 +229,107 @@ class Folder:
             projection: which.
             anew: take one that is not readable yet, to replace the readable one.
         """
+        self._store.hold_projection(projection.name)
         live = "AND live=0" if anew else ""
-        row = self._con.execute(
+        rows = self._store.rows(
             f"SELECT number FROM projections WHERE name=? AND version=? {live} ORDER BY live DESC LIMIT 1",  # noqa: S608
-            (projection.name, projection.version),
-        ).fetchone()
-        if row is not None:
-            return int(row[0])
-        number = self._con.execute(
-            "INSERT INTO projections (name,version,live,seen) VALUES (?,?,0,0)", (projection.name, projection.version)
-        ).lastrowid
-        assert number is not None
-        return number
+            projection.name,
+            projection.version,
+        )
+        return int((rows or self._add(projection))[0][0])
+
+    def _add(self, projection: Projection) -> list[Row]:
+        sql = "INSERT INTO projections (name,version,live,seen) VALUES (?,?,0,0) RETURNING number"
+        return self._store.rows(sql, projection.name, projection.version)
 
     def fold(self, projection: Projection, number: int, most: int = _STEP) -> bool:
         """Fold at most ``most`` entries in; True when nothing is left, and then the view is readable."""
+        self._store.hold_projection(projection.name)
+        # Before the sizes: a stream that is sealed by then ends where its size says, one that is opened later is new.
+        state = self._store.rows("SELECT stream,(SELECT max(number) FROM streams) FROM heads")
         ranges = behind(self._reader, number)
-        table = KeptTable(self._reader, self._con, number)
+        table, bodies = KeptTable(self._reader, self._store, number), _Bodies(self._reader)
         left = most
         for stream, (start, size) in ranges.items():
             at = start
             for entry in self._reader.entries(projection.kinds or None, after={stream: start}, until={stream: size}):
                 if left == 0:
                     break
-                projection.apply(table, entry, _body(self._reader, entry))
+                projection.apply(table, entry, bodies.of(entry))
                 at, left = entry.seq + 1, left - 1
             else:
                 at = size
-            self._con.execute("INSERT OR REPLACE INTO positions VALUES (?,?,?)", (number, stream, at))
+            self._store.run(
+                "INSERT INTO positions VALUES (?,?,?) ON CONFLICT (projection,stream) DO UPDATE SET size=excluded.size",
+                number,
+                stream,
+                at,
+            )
             if left == 0:
                 break
+        table.flush()
         if left == 0 and behind(self._reader, number):
             return False
-        self._finish(number)
+        self._finish(number, {stream for stream, _ in state}, max(highest for _, highest in state))
         self._show(projection, number)
         return True
 
-    def _finish(self, number: int) -> None:
-        """All streams are folded: from now on only those that grow need a position."""
-        con = self._con
-        con.execute("UPDATE projections SET seen=(SELECT max(number) FROM streams) WHERE number=?", (number,))
-        con.execute("DELETE FROM positions WHERE projection=? AND stream NOT IN (SELECT stream FROM heads)", (number,))
-        con.execute("INSERT OR IGNORE INTO positions SELECT ?,stream,0 FROM heads", (number,))
+    def _finish(self, number: int, growing: set[int], highest: int) -> None:
+        """All streams up to the highest are folded: of those, from now on only the ones that grow need a position."""
+        run, each, numbers = self._store.run, self._reader.each, msgspec.json.encode(sorted(growing)).decode()
+        run("UPDATE projections SET seen=? WHERE number=?", highest, number)
+        run(
+            f"DELETE FROM positions WHERE projection=? AND stream<=? AND stream NOT IN ({each})",  # noqa: S608 - constants
+            number,
+            highest,
+            numbers,
+        )
+        run(
+            f"INSERT INTO positions SELECT ?,e.value,0 FROM ({each}) AS e WHERE true ON CONFLICT DO NOTHING",  # noqa: S608
+            number,
+            numbers,
+        )
 
     def _show(self, projection: Projection, number: int) -> None:
         """Make it the readable one; an older version stays for processes that still run it, what is before it goes."""
-        con = self._con
-        con.execute("UPDATE projections SET live=1 WHERE number=? AND live=0", (number,))
-        old = con.execute(
+        self._store.run("UPDATE projections SET live=1 WHERE number=? AND live=0", number)
+        old = self._store.rows(
             "SELECT number FROM projections WHERE name=? AND number<>? AND (version=? AND number<? OR number <"
-            " (SELECT max(number) FROM projections WHERE name=? AND version<>? AND live))",
-            (projection.name, number, projection.version, number, projection.name, projection.version),
-        ).fetchall()
+            " (SELECT max(number) FROM projections WHERE name=? AND version<>? AND live=1))",
+            projection.name,
+            number,
+            projection.version,
+            number,
+            projection.name,
+            projection.version,
+        )
         self._remove(old)
 
     def drop(self, name: str) -> None:
         """Forget every version of a projection."""
-        self._remove(self._con.execute("SELECT number FROM projections WHERE name=?", (name,)).fetchall())
+        self._store.hold_projection(name)
+        self._remove(self._store.rows("SELECT number FROM projections WHERE name=?", name))
 
-    def _remove(self, numbers: Iterable[tuple[int]]) -> None:
-        for number in numbers:
-            self._con.execute("DELETE FROM kept WHERE projection=?", number)
-            self._con.execute("DELETE FROM positions WHERE projection=?", number)
-            self._con.execute("DELETE FROM projections WHERE number=?", number)
-
-
-def _body(reader: Reader, entry: Entry) -> bytes | None:
-    try:
-        return open_body(reader, entry)
-    except Erased:
-        return None
+    def _remove(self, numbers: Iterable[Row]) -> None:
+        for (number,) in numbers:
+            self._store.run("DELETE FROM kept WHERE projection=?", number)
+            self._store.run("DELETE FROM positions WHERE projection=?", number)
+            self._store.run("DELETE FROM projections WHERE number=?", number)
 
 
 class InlineFolds:
     """Projections that are folded in the same transaction as the entries that concern them."""
 
-    def __init__(self, con: Connection, folder: Folder) -> None:
-        self._con = con
+    def __init__(self, store: StoreWriter, folder: Folder) -> None:
+        self._store = store
         self._folder = folder
         self.projections: list[Projection] = []
         self.broken: dict[str, Exception] = {}  # by name: what its fold raised
 
     def add(self, projection: Projection) -> None:
         """Keep this one up to date from now on."""
-        self.projections.append(projection)
+        # By name: two processes that each hold what the other wants would wait for ever.
+        self.projections = sorted([*self.projections, projection], key=lambda each: each.name)
 
     def follow(self, kinds: Iterable[str]) -> None:
         """Entries of these kinds were just written.
@@ -260,11 +340,12 @@ class InlineFolds:
         for projection in self.projections:
             if projection.kinds and not projection.kinds & written:
                 continue
-            self._con.execute("SAVEPOINT fold")
+            self._store.run("SAVEPOINT fold")
             try:
                 self._folder.fold(projection, self._folder.prepare(projection, anew=False))
+                self._store.flush()
             except Exception as error:  # noqa: BLE001 - code of a user; the entries must not suffer from it
-                self._con.execute("ROLLBACK TO fold")
+                self._store.run("ROLLBACK TO fold")
                 self.broken[projection.name] = error
             finally:
-                self._con.execute("RELEASE fold")
+                self._store.run("RELEASE fold")

@@ -1,4 +1,4 @@
-"""The tables of keys: subjects and streams, in the same file and the same transactions as what they seal."""
+"""The tables of keys: subjects and streams, in the same store and the same transactions as what they seal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from plimsoll.ledger.entry import Entry
 from plimsoll.ledger.keys import Erased, SubjectKey, new_secret, sealer, subject_number, unseal
-from plimsoll.ledger.sqlite import Connection
-from plimsoll.ledger.sqlite_read import Reader
+from plimsoll.ledger.read import Reader
+from plimsoll.ledger.write import StoreWriter
 
 
 class KeyRing:
     """Keys for writing, the most recently used ones in memory. Used inside a transaction only."""
 
-    def __init__(self, con: Connection, most: int) -> None:
-        self._con = con
+    def __init__(self, store: StoreWriter, most: int) -> None:
+        self._store = store
         self._most = most
         self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()  # name: pseudonym, key
         self._boxes: OrderedDict[tuple[str, str], AESGCM] = OrderedDict()  # pseudonym (or ""), stream
@@ -25,6 +25,11 @@ class KeyRing:
         """Drop all from memory: an erasure, or a transaction that was taken back, has made some of them void."""
         self._known.clear()
         self._boxes.clear()
+
+    def know(self, subjects: dict[str, SubjectKey]) -> None:
+        """These are the subjects of what is written next, as they stand in the store now; others are looked up."""
+        self._known.clear()
+        self._known.update({name: (subject.pseudonym, subject.key) for name, subject in subjects.items()})
 
     def pseudonym(self, name: str) -> str:
         """What stands for a subject; a subject seen for the first time gets its keys now."""
@@ -42,14 +47,14 @@ class KeyRing:
         return known
 
     def _find(self, name: str) -> SubjectKey | None:
-        row = self._con.execute("SELECT number,salt,key FROM subjects WHERE name=?", (name,)).fetchone()
-        return None if row is None else SubjectKey(number=row[0], name=name, salt=row[1], key=row[2])
+        rows = self._store.rows("SELECT number,salt,key FROM subjects WHERE name=?", self._store.inside.stored(name))
+        return SubjectKey(number=rows[0][0], name=name, salt=rows[0][1], key=rows[0][2]) if rows else None
 
     def _add(self, name: str) -> SubjectKey:
         salt, key = new_secret(), new_secret()
-        cursor = self._con.execute("INSERT INTO subjects (name,salt,key) VALUES (?,?,?)", (name, salt, key))
-        assert cursor.lastrowid is not None
-        return SubjectKey(number=cursor.lastrowid, name=name, salt=salt, key=key)
+        sql = "INSERT INTO subjects (name,salt,key) VALUES (?,?,?) RETURNING number"
+        ((number,),) = self._store.rows(sql, self._store.inside.stored(name), salt, key)
+        return SubjectKey(number=number, name=name, salt=salt, key=key)
 
     def box(self, name: str | None, stream: str, number: int) -> AESGCM:
         """What seals for a subject, or, without one, under the stream's own key."""
@@ -62,11 +67,11 @@ class KeyRing:
         return box
 
     def _stream_key(self, number: int) -> bytes:
-        row = self._con.execute("SELECT key FROM stream_keys WHERE stream=?", (number,)).fetchone()
-        if row is not None:
-            return bytes(row[0])
+        rows = self._store.rows("SELECT key FROM stream_keys WHERE stream=?", number)
+        if rows:
+            return bytes(rows[0][0])
         key = new_secret()
-        self._con.execute("INSERT INTO stream_keys VALUES (?,?)", (number, key))
+        self._store.run("INSERT INTO stream_keys VALUES (?,?)", number, key)
         return key
 
     def destroy(self, name: str, now_ns: int) -> str | None:
@@ -74,11 +79,10 @@ class KeyRing:
         subject = self._find(name)
         if subject is None:
             return None
-        self._con.execute(
-            "UPDATE subjects SET name=NULL,salt=NULL,key=NULL,erased_ns=? WHERE number=?", (now_ns, subject.number)
-        )
+        sql = "UPDATE subjects SET name=NULL,salt=NULL,key=NULL,erased_ns=? WHERE number=? AND key IS NOT NULL"
+        done = self._store.rows(f"{sql} RETURNING number", now_ns, subject.number)
         self.forget()
-        return subject.pseudonym
+        return subject.pseudonym if done else None  # None: somebody else has done it at the same moment
 
 
 def open_body(reader: Reader, entry: Entry) -> bytes:
@@ -91,17 +95,23 @@ def open_body(reader: Reader, entry: Entry) -> bytes:
         Erased: the subject's key was destroyed.
         VerificationFailed: key or body was altered.
     """
-    if not entry.sealed:
-        return entry.body
+    return entry.body if not entry.sealed else opened(entry, body_key(reader, entry))
+
+
+def opened(entry: Entry, key: bytes | None) -> bytes:
+    """A sealed body, opened with what `body_key` gave. Raises as `open_body` does."""
+    if key is None:
+        raise Erased(entry.id)
+    return unseal(sealer(key, entry.stream), entry.seq, entry.body, entry.id)
+
+
+def body_key(reader: Reader, entry: Entry) -> bytes | None:
+    """The key of the subject, or of the stream, that a sealed body is under; None when it was destroyed."""
     if entry.subject:
         row = reader.row("SELECT key FROM subjects WHERE number=?", subject_number(entry.subject))
-        if row is None or row[0] is None:
-            raise Erased(entry.id)
     else:
         row = reader.row("SELECT key FROM stream_keys WHERE stream=?", reader.number_of(entry.stream) or 0)
-        if row is None:
-            raise Erased(entry.id)
-    return unseal(sealer(row[0], entry.stream), entry.seq, entry.body, entry.id)
+    return None if row is None else row[0]
 
 
 def subject_name(reader: Reader, entry: Entry) -> str | None:
@@ -112,5 +122,5 @@ def subject_name(reader: Reader, entry: Entry) -> str | None:
     row = reader.row("SELECT name,salt,key FROM subjects WHERE number=?", number)
     if row is None or row[0] is None:
         return None
-    subject = SubjectKey(number=number, name=row[0], salt=row[1], key=row[2])
+    subject = SubjectKey(number=number, name=reader.given(row[0]), salt=row[1], key=row[2])
     return subject.name if subject.pseudonym == entry.subject else None

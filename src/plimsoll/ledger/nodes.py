@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Protocol
 
 from plimsoll.ledger.merkle import TILE_LEVELS, tile_node
-from plimsoll.ledger.sqlite import NODE_SHIFT, SHIFT
+from plimsoll.ledger.numbering import NODE_SHIFT, SHIFT
 from plimsoll.ledger.tail import Tail
 
 
