@@ -27,7 +27,17 @@ def test_the_document_is_valid_and_names_the_systems_own_types(server):
         assert ref in document["components"]["schemas"], ref
 
 
-OPERATIONS = ["decide", "show", "feedback", "outcome", "alive", "ready", "metrics"]  # not where the document itself is
+OPERATIONS = [
+    "decide",
+    "show",
+    "feedback",
+    "outcome",
+    "complete",
+    "models",
+    "alive",
+    "ready",
+    "metrics",
+]  # not where the document itself is
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -61,7 +61,7 @@ async def _one(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> No
     answer = await _decided(parts, type_, raw, asked)
     if answer.disposition in {Disposition.ANSWERED, Disposition.HELD}:
         status = 200 if answer.disposition is Disposition.ANSWERED else 202
-        await exchange.respond(status, encode(answer), headers=_about(answer))
+        await exchange.respond(status, encode(answer), headers=about(answer))
         return
     raise problem_about(answer, close=not whole)
 
@@ -182,12 +182,13 @@ def problem_about(answer: Answer, *, close: bool = False) -> HttpProblem:
             {"path": r.path, "rule": r.rule, "fault": r.fault.value, "expected": r.expected, "found": r.found}
             for r in answer.broken
         ),
-        headers=(*headers, *_about(answer)),
+        headers=(*headers, *about(answer)),
         close=close,
     )
 
 
-def _about(answer: Answer) -> tuple[tuple[bytes, bytes], ...]:
+def about(answer: Answer) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that say which decision it was."""
     return (
         (b"plimsoll-record", answer.record.encode()),
         (b"plimsoll-release", answer.release.encode()),

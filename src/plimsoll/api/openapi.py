@@ -61,6 +61,39 @@ def document(guard: Guard) -> bytes:
         },
         "/v1/decisions/{record}/feedback": {"post": _said("feedback", "Say whether an answer was right.", "Feedback")},
         "/v1/decisions/{record}/outcome": {"post": _said("outcome", "Say what turned out to be true.", "Outcome")},
+        "/v1/chat/completions": {
+            "post": _operation(
+                "complete",
+                "A chat completion in OpenAI's form; the model is system/type.",
+                "The whole request is the record of a decision. A held answer is a 422 that clients do not send again. "
+                "With stream, the reply is server-sent events.",
+                body={"application/json": {"schema": _CHAT}},
+                responses={
+                    "200": {
+                        "description": "The completion.",
+                        "content": {
+                            "application/json": {"schema": {"type": "object"}},
+                            "text/event-stream": {"schema": {"type": "string"}},
+                        },
+                    },
+                    **_openai_errors(400, 401, 403, 404, 408, 409, 413, 415, 422, 502, 503, 504),
+                },
+            )
+        },
+        "/v1/models": {
+            "get": _operation(
+                "models",
+                "The decision types, as a chat client names them.",
+                "",
+                responses={
+                    "200": {
+                        "description": "The list.",
+                        "content": {"application/json": {"schema": {"type": "object"}}},
+                    },
+                    **_openai_errors(401, 403),
+                },
+            )
+        },
         "/healthz": {"get": _open("alive", "Whether this process answers.", {"type": "object"})},
         "/readyz": {
             "get": _open("ready", "Whether it can take decisions, and if not, why.", _ref("Readiness"), also="503")
@@ -134,6 +167,22 @@ def _operation(
 def _problems(*codes: int) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": _ref("ProblemDocument")}}
     return {str(code): {"description": "A problem (RFC 9457).", "content": content} for code in (*codes, 431, 500)}
+
+
+_CHAT: Final = {
+    "type": "object",
+    "required": ["model", "messages"],
+    "properties": {
+        "model": {"type": "string"},
+        "messages": {"type": "array", "items": {"type": "object"}},
+        "stream": {"type": "boolean"},
+    },
+}
+
+
+def _openai_errors(*codes: int) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"type": "object", "required": ["error"]}}}
+    return {str(code): {"description": "An error in OpenAI's form.", "content": content} for code in (*codes, 500)}
 
 
 def _path(name: str, schema: dict[str, Any], said: str) -> dict[str, Any]:

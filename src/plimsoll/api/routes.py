@@ -11,7 +11,7 @@ from typing import Any, Final
 from starlette.routing import Route, Router
 
 from plimsoll.access import Identity, Scope, Tokens
-from plimsoll.api import decisions, health, later
+from plimsoll.api import chat, decisions, health, later
 from plimsoll.api.exchange import Exchange, Limits, Receive, Send
 from plimsoll.api.meter import Meter
 from plimsoll.api.openapi import document
@@ -22,6 +22,7 @@ from plimsoll.guard import Guard
 
 _LOG: Final = logging.getLogger("plimsoll.api")
 Handler = Callable[[Exchange, Parts, Identity], Awaitable[None]]
+Refuse = Callable[[Exchange, HttpProblem], Awaitable[None]]
 _ANYBODY: Final = Identity(id="", name="", scopes=frozenset())
 _EVERYTHING: Final = Identity(id="open", name="open", scopes=frozenset(Scope))
 
@@ -29,8 +30,11 @@ _EVERYTHING: Final = Identity(id="open", name="open", scopes=frozenset(Scope))
 class _Path:
     """One path: a handler for each method, and the scope that a token needs for it ("" for none)."""
 
-    def __init__(self, parts: Parts, tokens: Tokens | None, methods: Mapping[str, tuple[str, Handler]]) -> None:
+    def __init__(
+        self, parts: Parts, tokens: Tokens | None, methods: Mapping[str, tuple[str, Handler]], refuse: Refuse
+    ) -> None:
         self._parts = parts
+        self._refuse = refuse
         self._tokens = tokens
         self._methods = methods
 
@@ -40,16 +44,16 @@ class _Path:
         try:
             await self._answer(exchange)
         except HttpProblem as problem:
-            await _refuse(exchange, problem)
+            await self._refuse(exchange, problem)
         except PlimsollError as error:
             if error.exit_code not in {2, 3, 6}:
                 _LOG.exception("a request failed")
-            await _refuse(exchange, problem_of(error))
+            await self._refuse(exchange, problem_of(error))
         except TimeoutError:
             pass  # the client took nothing of its answer; the record stands, and the connection ends with this
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
             _LOG.exception("a request failed")
-            await _refuse(exchange, HttpProblem(500, "internal", "an error of ours; the server's log has it"))
+            await self._refuse(exchange, HttpProblem(500, "internal", "an error of ours; the server's log has it"))
         finally:
             self._parts.meter.request(scope["route"].path, exchange.status, time.perf_counter() - started)
 
@@ -118,8 +122,8 @@ class Api:
         self.parts = parts
         self._openapi = document(guard)
 
-        def path(route: str, **methods: tuple[str, Handler]) -> Route:
-            return Route(route, endpoint=_Path(parts, tokens, methods))
+        def path(route: str, refuse: Refuse = _refuse, **methods: tuple[str, Handler]) -> Route:
+            return Route(route, endpoint=_Path(parts, tokens, methods, refuse))
 
         read, decide, feedback = Scope.READ.value, Scope.DECIDE.value, Scope.FEEDBACK.value
         self._router = Router(
@@ -127,6 +131,8 @@ class Api:
                 path("/v1/decisions/{name}", POST=(decide, decisions.decide), GET=(read, decisions.show)),
                 path("/v1/decisions/{record}/feedback", POST=(feedback, later.feedback)),
                 path("/v1/decisions/{record}/outcome", POST=(feedback, later.outcome)),
+                path("/v1/chat/completions", chat.refuse, POST=(decide, chat.complete)),
+                path("/v1/models", chat.refuse, GET=(decide, chat.models)),
                 path("/healthz", GET=("", health.alive)),
                 path("/readyz", GET=("", health.ready)),
                 path("/metrics", GET=(Scope.METRICS.value, health.metrics)),

@@ -404,6 +404,7 @@ def _guarded(name: str, kind: DecisionType) -> GuardedType:
         accountable=kind.accountable,
         review_below=None if kind.review_below is None else kind.review_below.base,
         next=kind.escalation[0] if kind.escalation else kind.accountable,
+        held_message=kind.held_message,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,10 +77,17 @@ class ChatTarget:
         Raises:
             TargetFault: it did not answer in time, or not in the form that the manifest declares; see its kinds.
         """
+        if ask.push is not None:
+            gathered = self.gather()
+            async with contextlib.aclosing(self.stream(ask)) as pieces:
+                async for piece in pieces:
+                    gathered.add(piece)
+                    await ask.push(piece)
+            return self.read(gathered)
         reply = await self._service.ask(self._body(ask.record), ask)
         return self.read(whole(reply.body))
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Piece]:
+    async def stream(self, ask: Ask) -> AsyncGenerator[Piece, None]:
         """Ask for a stream, and give each piece as soon as the endpoint has sent it.
 
         The pieces of a stream make up the same answer as a whole reply: ``Gathered`` puts them together, and ``read``

@@ -21,6 +21,7 @@ from plimsoll.errors import PlimsollError
 from plimsoll.guard.canary import Block, Comparison, Tally
 from plimsoll.guard.guard import Guard
 from plimsoll.guard.path import Path
+from plimsoll.guard.stream import Sink
 from plimsoll.ledger import Draft, Entry, Taken
 from plimsoll.model.control import Action, Control
 from plimsoll.model.decision import Answer
@@ -97,14 +98,15 @@ class Fleet(Guard):
         deadline_s: float | None,
         via: str = "",
         hold: str = "",
+        sink: Sink | None = None,
     ) -> Answer:
         asked = (type, input, subject, source, key, replay_of, deadline_s)
         if not self._state.releases:
-            return await super()._adecide(*asked, via=via, hold=hold)
+            return await super()._adecide(*asked, via=via, hold=hold, sink=sink)
         guard, via, hold = self._choose(subject or key or _content(input))
         started = time.perf_counter()
         with self._in_flight(guard):
-            answer = await Guard._adecide(guard, *asked, via=via, hold=hold)  # noqa: SLF001 - as above
+            answer = await Guard._adecide(guard, *asked, via=via, hold=hold, sink=sink)  # noqa: SLF001 - as above
         self._after(answer, via, started, asked)
         return answer
 

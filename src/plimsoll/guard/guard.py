@@ -29,10 +29,11 @@ from plimsoll.guard.record import answer_again, answer_of, draft_of
 from plimsoll.guard.recorder import Recorder
 from plimsoll.guard.settings import CallRules, GuardSettings, OtherTarget
 from plimsoll.guard.spend import Spend
+from plimsoll.guard.stream import STARTED, Sink, Started, Streamed, Watch
 from plimsoll.guard.target import PythonTarget, Target
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
-from plimsoll.ledger import Entry, Follower, Ledger, Reservation
-from plimsoll.model.decision import Answer, DecisionRecord, Disposition
+from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
+from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Tier
 
 R = TypeVar("R")
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
@@ -211,6 +212,48 @@ class Guard:
         """
         return await self._adecide(type, input, subject, source, key, replay_of, deadline_s)
 
+    def stream(
+        self,
+        type: str,  # noqa: A002 - the word the manifest uses
+        input: Any,  # noqa: A002 - the word the manifest uses
+        *,
+        subject: str | None = None,
+        source: str = "",
+        deadline_s: float | None = None,
+        watch: Watch | None = None,
+    ) -> Streamed:
+        """Take one decision whose answer leaves in pieces, as the target makes it.
+
+        That the stream began is on record before its first byte leaves. The decision's own record ends it, and says
+        what was inspected up to which byte. A type that a person may have to release gives no pieces: its answer is
+        whole, or held. The same holds for a target that does not stream.
+
+        Args:
+            type: as for `decide`.
+            input: as for `decide`.
+            subject: as for `decide`.
+            source: as for `decide`.
+            deadline_s: as for `decide`; it holds for the whole stream.
+            watch: looks at the text so far at each piece; what it gives, if not "", ends the stream.
+        """
+        kind = self.settings.types.get(type)
+        started = Draft(
+            kind=STARTED,
+            system=self.settings.system,
+            subject=subject,
+            body=msgspec.json.encode(Started(release=self.settings.release, type=type[:80])),
+        )
+        sink = Sink(self.ledger, started, watch)
+        pours = sink if kind is not None and kind.tier is Tier.AUTOMATIC else None
+
+        async def decided() -> Answer:
+            try:
+                return await self._adecide(type, input, subject, source, "", "", deadline_s, sink=pours)
+            finally:
+                await sink.end()
+
+        return Streamed(sink, asyncio.ensure_future(decided()))
+
     async def _adecide(
         self,
         type: str,  # noqa: A002 - the word the manifest uses
@@ -222,9 +265,10 @@ class Guard:
         deadline_s: float | None,
         via: str = "",
         hold: str = "",
+        sink: Sink | None = None,
     ) -> Answer:
         passage = self._begin(type, input, subject, source, key, replay_of, deadline_s)
-        passage.route, passage.hold = via, hold
+        passage.route, passage.hold, passage.sink = via, hold, sink
         mine: Reservation | None = None
         if key:
             begun = await asyncio.to_thread(self._once.begin, type, key, passage.intake)

@@ -115,6 +115,9 @@ class Lane:
         called = await self._attempt(passage, trial, ways, key, share)
         while called.kind:
             pause = pause_s(trial.attempts, self._chance(), called.retry_after_s)
+            if passage.sink is not None and passage.sink.has_begun:
+                trial.no_retry = "stream-begun"  # part of an answer has left: another cannot take its place
+                break
             trial.no_retry = why_not_again(rule, called.kind, trial.attempts) or self._why_not_now(passage, pause)
             if trial.no_retry:
                 break
@@ -186,6 +189,7 @@ class Lane:
             key=key,
             attempt=trial.attempts + 1,
             deadline_s=limit_s,
+            push=None if passage.sink is None else passage.sink.push,
         )
         settle: Settle | None = None
         if self._spend is not None:

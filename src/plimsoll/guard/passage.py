@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from plimsoll.guard.intake import Intake
 from plimsoll.guard.settings import GuardedType
-from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, Verdict
+from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
 
 NS: Final = time.perf_counter_ns
+
+
+class Pours(Protocol):
+    """Takes an answer in pieces."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything may have left already."""
+        ...
+
+    async def push(self, piece: Any) -> None:
+        """One piece."""
+        ...
+
+    def record(self) -> StreamRecord | None:
+        """What the record says of it."""
+        ...
 
 
 class Trial(msgspec.Struct, kw_only=True):
@@ -46,6 +63,7 @@ class Passage(msgspec.Struct, kw_only=True):
     disposition: Disposition = Disposition.FAILED
     via: str = "live"
     route: str = ""  # by which way it came to this release, where that is not the live one: "canary"
+    sink: Pours | None = None  # where the answer's pieces go as they come
     hold: str = ""  # why a person takes it without any target being asked; "" where nothing says so
     why: str = ""
     asked: int = 0  # attempts at targets

@@ -65,6 +65,10 @@ class Path:
         if not passage.trials and await self._by_target(self.name, self.lane, passage, ways):
             return
         first = passage.trials[0]
+        if passage.sink is not None and passage.sink.has_begun:
+            passage.error = first.error
+            passage.end(Disposition.FAILED, first.why)
+            return
         passage.error = "" if first.why == "output-contract" else first.error
         for step in self._fallback:
             if isinstance(step, Hold):

@@ -24,6 +24,7 @@ class GuardedType(msgspec.Struct, frozen=True, kw_only=True):
     accountable: str
     review_below: float | None  # in (0, 1]
     next: str  # who has it when it is not answered
+    held_message: str = ""  # what a chat client is told of a held answer; "": an error
 
 
 class CallRules(msgspec.Struct, frozen=True, kw_only=True):

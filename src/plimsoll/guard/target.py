@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,6 +22,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     principal: str | None = None  # who asks, and with whose permissions the target looks things up
     key: str = ""  # the same for every attempt at one decision, so that a service can tell a repetition
     attempt: int = 1
+    push: Callable[[Any], Awaitable[None]] | None = None  # takes the answer's pieces as they come
     deadline_s: float | None = None  # what is left of the decision's time, in seconds; None: it has no limit
 
 

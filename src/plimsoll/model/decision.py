@@ -114,12 +114,24 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None = None
     sources: tuple[Any, ...] = ()
     reasons: tuple[str, ...] = ()
+    usage: dict[str, float] = {}  # tokens, money or other counts by name, as the target reports them
     why: str = ""  # why it was not answered: "confidence", "human-only", "deadline"…; of several steps, the first's
     next: str = ""  # when not answered: what happens now and who has it
     broken: tuple[Reason, ...] = ()  # when quarantined: every reason
     replayed: bool = False  # True: an earlier answer under the same idempotency key
     retry_after_s: float | None = None  # when shed, or when the target asks for it: seconds after which to ask again
     steps: tuple[Step, ...] = ()  # the way to this answer; empty: the target answered at once, or was never to be asked
+
+
+class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What left in pieces, and what of it was inspected. Bytes are those of the events as the target sent them."""
+
+    started: str  # id of the entry that was written before the first byte left
+    pieces: int
+    inspected_bytes: int  # from the first byte on, without a gap
+    handed_on_bytes: int  # never more than were inspected
+    inspected_for: tuple[str, ...] = ()  # "form": each event is one of a chat; "text": the watch over the text
+    cut: str = ""  # why it was cut off; "" when it was not
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -154,6 +166,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     key: str = ""  # idempotency key
     replay_of: str = ""  # the quarantined record this one replays
     run: str = ""  # the assessment it was taken for; empty in earnest
+    stream: StreamRecord | None = None  # it was answered in pieces
     rehearsal: bool = False  # sent by a load test, over and over: nobody has to mend what it quarantines
 
     @property

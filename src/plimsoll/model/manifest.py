@@ -245,6 +245,10 @@ class DecisionType(Declared, frozen=True, kw_only=True):
     ] = None
     escalation: Annotated[tuple[KnownContact, ...], Says("who is asked next when it is challenged, in order")] = ()
     appeal: Annotated[Contact, Says("where a person affected can challenge a decision; any address")] = ""
+    held_message: Annotated[
+        Sentence,
+        Says("what a chat client is told of a held answer; without it, it gets an error that it does not retry"),
+    ] = ""
     review_of_this_entry: Annotated[
         Period | None, Says("how often this entry is looked at again, such as every 90 days")
     ] = None
@@ -354,6 +358,7 @@ class Manifest(Declared, frozen=True, kw_only=True):
                     "consequence": d.consequence,
                     "recoverable": d.recoverable,
                     "review_below": d.review_below,
+                    **({"held_message": d.held_message} if d.held_message else {}),
                 }
                 for name, d in self.decisions.items()
             },
