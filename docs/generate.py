@@ -6,13 +6,15 @@ python docs/generate.py
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import enum
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Final, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 
@@ -21,9 +23,14 @@ from plimsoll.cli.parser import COMMANDS, actions_of, command_parser
 from plimsoll.contract import read_contract
 from plimsoll.contract.odcs import FORMATS, OPTIONS
 from plimsoll.model.asked import Key, Text, key_of, keys_of
-from plimsoll.model.manifest import Classification, Consequence, Declared, Durability, FallbackStep, Manifest
+from plimsoll.model.declared import Declared
+from plimsoll.model.governance import FieldRule, Governance, Ruling, Undeclared
+from plimsoll.model.knowledge import OnTrouble
+from plimsoll.model.manifest import Classification, Consequence, Durability, FallbackStep, Manifest
 from plimsoll.model.manifest_reader import PLANNED
 from plimsoll.model.metrics import METRICS, Metric
+from plimsoll.model.money import Money
+from plimsoll.model.prices import WhenSpent
 from plimsoll.model.quantity import Quantity, UnitKind, units_of
 from plimsoll.model.threshold import Condition, Threshold
 
@@ -38,10 +45,17 @@ _TEXTS: Final = {
     Text.FILE: "path",
     Text.SLUG: "short name",
     Text.CALLABLE: "`package.module:callable`",
+    Text.HOST: "host, `*.` and a domain, or network",
+    Text.CURRENCY: "currency (ISO 4217)",
 }
 
 
 # ── the manifest ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def governance_keys() -> str:
+    """The same for the governance page."""
+    return "\n".join(_group(Governance, "")).strip()
 
 
 def manifest_keys() -> str:
@@ -74,6 +88,8 @@ def _groups_below(key: Key, where: str) -> list[tuple[type[msgspec.Struct], str]
     inner, at = key.type, where
     if get_origin(inner) is dict:
         inner, at = key_of(get_args(inner)[1]).type, f"{where}.<name>"
+    elif get_origin(inner) is tuple:
+        inner, at = key_of(get_args(inner)[0]).type, f"{where}[]"
     is_group = isinstance(inner, type) and issubclass(inner, Declared | Threshold)
     return [(inner, at)] if is_group else []
 
@@ -83,9 +99,16 @@ def _type(key: Key) -> str:
     if origin is tuple:
         return f"list of: {_type(key_of(get_args(key.type)[0]))}"
     if origin is dict:
-        return "groups of keys, by short name"
-    plain = {Condition: "condition", bool: "`true` or `false`", int: "whole number", str: _TEXTS[key.asked.text]}
+        inner = _type(key_of(get_args(key.type)[1]))
+        return "groups of keys, by short name" if inner == "group of keys" else f"by short name: {inner}"
+    plain: dict[Any, str] = {
+        Condition: "condition",
+        bool: "`true` or `false`",
+        int: "whole number",
+        str: _TEXTS[key.asked.text],
+    }
     plain[Quantity] = key.asked.unit.value
+    plain |= {Money: "amount with its currency", Decimal: "price, a number", dt.date: "day, `2027-01-31`"}
     if key.type in plain:
         return plain[key.type]
     if issubclass(key.type, enum.StrEnum):
@@ -113,20 +136,37 @@ def _default(key: Key) -> str:
     if key.required:
         return "**required**"
     default = key.default
-    if isinstance(default, Quantity | enum.StrEnum | int | str) and str(default):
+    if isinstance(default, Quantity | Decimal | enum.StrEnum | int | str) and str(default):
         return f"`{str(default).lower() if isinstance(default, bool) else default}`"
     return "none"
 
 
+def governance_words() -> str:
+    """The same for the governance page."""
+    return _words(
+        {
+            "`data.<class>.<destination>`": Ruling,
+            "`fields.<destination>.<class>`": FieldRule,
+            "`undeclared`": Undeclared,
+        }
+    )
+
+
 def manifest_words() -> str:
     """What the words mean that a key may have, from the notes beside the types."""
-    rows = ["| words of | allowed |\n|---|---|"]
     named = {
         "`decisions.<name>.consequence`": Consequence,
         "`data.classification`": Classification,
         "`durability`": Durability,
         "`target.fallback`": FallbackStep,
+        "`knowledge.<name>.on_…`": OnTrouble,
+        "`budget.when_spent`": WhenSpent,
     }
+    return _words(named)
+
+
+def _words(named: Mapping[str, type[enum.StrEnum]]) -> str:
+    rows = ["| words of | allowed |\n|---|---|"]
     for name, words in named.items():
         said = " ".join((inspect.getdoc(words) or "").split())
         rows.append(f"| {name} | {', '.join(f'`{w.value}`' for w in words)}. {_cell(said)} |")
@@ -339,6 +379,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "manifest keys": manifest_keys,
     "manifest words": manifest_words,
     "manifest planned": manifest_planned,
+    "governance keys": governance_keys,
+    "governance words": governance_words,
     "units": units,
     "metrics": metric_table,
     "command line": command_line,

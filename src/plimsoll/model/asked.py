@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import enum
 import functools
 import types
@@ -24,6 +26,8 @@ class Text(enum.StrEnum):
     FILE = "file"  # a path relative to the manifest
     SLUG = "slug"  # a short name of a-z, 0-9 and -
     CALLABLE = "callable"  # "package.module:callable"
+    HOST = "host"  # a host, "*." and a domain, or a network such as 10.0.0.0/8
+    CURRENCY = "currency"  # three capital letters (ISO 4217)
 
 
 class Says(msgspec.Struct, frozen=True):
@@ -68,6 +72,10 @@ KnownContact = Annotated[str, Asked(text=Text.KNOWN)]
 File = Annotated[str, Asked(text=Text.FILE)]
 Slug = Annotated[str, Asked(text=Text.SLUG)]
 Reference = Annotated[str, Asked(text=Text.CALLABLE, example="package.module:callable")]
+Host = Annotated[str, Asked(text=Text.HOST, example="api.example.com")]
+Currency = Annotated[str, Asked(text=Text.CURRENCY, example="EUR")]
+Day = Annotated[dt.date, Asked(example="2027-01-31")]
+Amount = Annotated[decimal.Decimal, Asked(least=0.0)]
 Duration = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="300ms")]
 Period = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="90 days", every=True)]
 Rate = Annotated[Quantity, Asked(unit=UnitKind.RATE, above=0.0, example="50/s")]

@@ -10,10 +10,12 @@ Source: JSON Schema draft-07, https://json-schema.org/draft-07
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import inspect
 import re
 import sys
+from decimal import Decimal
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
@@ -22,6 +24,7 @@ from plimsoll.model.asked import Asked, Key, Text, key_of, keys_of
 from plimsoll.model.manifest import Manifest
 from plimsoll.model.manifest_values import SLUG
 from plimsoll.model.metrics import METRICS, Better, Kind, Metric
+from plimsoll.model.money import Money
 from plimsoll.model.quantity import NUMBER, Quantity, UnitKind, units_of
 from plimsoll.model.threshold import Condition
 
@@ -29,26 +32,74 @@ SHIPPED: Final = "plimsoll.schema.json"  # beside this module
 
 _TEXTS: Final[dict[Text, dict[str, Any]]] = {
     Text.SLUG: {"pattern": f"^\\s*{SLUG}\\s*$"},
+    Text.CURRENCY: {"pattern": "^\\s*[A-Z]{3}\\s*$", "examples": ["EUR"]},
+    Text.HOST: {
+        "pattern": "^\\s*(\\*\\.)?[A-Za-z0-9_:.-]+(/[0-9]+)?\\s*$",
+        "examples": ["api.example.com", "*.example.com"],
+    },
     Text.CALLABLE: {"pattern": "^\\s*[^:\\s]+:[^:\\s]+\\s*$", "examples": ["package.module:callable"]},
+}
+
+
+_OTHERS: Final[dict[type, tuple[str, dict[str, Any]]]] = {
+    dt.date: (
+        "Day",
+        {
+            "type": "string",
+            "description": "A day of the calendar, in UTC.",
+            "pattern": "^\\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\\s*$",
+            "examples": ["2027-01-31"],
+        },
+    ),
+    Decimal: (
+        "Amount",
+        {
+            "description": "A price, as a number; in quotes where it has more than 15 digits.",
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": "^\\s*[0-9]{1,15}(\\.[0-9]{1,15})?\\s*$"},
+            ],
+            "examples": [2.5, "0.10"],
+        },
+    ),
+    Money: (
+        "Money",
+        {
+            "type": "string",
+            "description": "An amount with its currency (ISO 4217).",
+            "pattern": "^\\s*[0-9]{1,15}(\\.[0-9]{1,15})?\\s*[A-Z]{3}\\s*$",
+            "examples": ["50 EUR"],
+        },
+    ),
 }
 
 
 def manifest_schema() -> dict[str, Any]:
     """The schema as a JSON value."""
-    definitions: dict[str, Any] = {}
-    root = _group(Manifest, definitions)
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": "urn:plimsoll:manifest:1",
-        "title": "plimsoll.yaml",
-        **root,
-        "definitions": dict(sorted(definitions.items())),
-    }
+    return schema_of(Manifest, id_="urn:plimsoll:manifest:1", title="plimsoll.yaml")
 
 
 def schema_text() -> str:
     """The schema as the shipped file holds it."""
-    return msgspec.json.format(msgspec.json.encode(manifest_schema()), indent=2).decode() + "\n"
+    return shipped_text(manifest_schema())
+
+
+def schema_of(root: type[msgspec.Struct], *, id_: str, title: str) -> dict[str, Any]:
+    """The schema of any file that is declared by such types."""
+    definitions: dict[str, Any] = {}
+    group = _group(root, definitions)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": id_,
+        "title": title,
+        **group,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def shipped_text(schema: dict[str, Any]) -> str:
+    """A schema as a shipped file holds it."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
 
 
 def _group(group: type[msgspec.Struct], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +124,7 @@ def _described(key: Key, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _default(value: Any) -> Any:
     """A default as one would write it; None when leaving out is all there is to it."""
-    if isinstance(value, Quantity):
+    if isinstance(value, Quantity | Decimal):
         return str(value)
     return value if isinstance(value, str | int) and value != "" else None
 
@@ -86,8 +137,9 @@ def _schema(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
         return _named_groups(key, definitions)
     if key.type is Quantity:
         return _quantity(key.asked, definitions)
-    if key.type is Condition:
-        return _shared("Condition", _condition(), definitions)
+    if key.type is Condition or key.type in _OTHERS:
+        name, schema = ("Condition", _condition()) if key.type is Condition else _OTHERS[key.type]
+        return _shared(name, schema, definitions)
     if issubclass(key.type, msgspec.Struct):
         return _shared(key.type.__name__, _group(key.type, definitions), definitions)
     return _leaf(key)

@@ -5,12 +5,16 @@ Each function takes the value and what is asked for, and gives the typed value o
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from plimsoll.model.asked import Asked, Text
+from plimsoll.model.hosts import HostPattern
+from plimsoll.model.money import check_currency
 from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.quantity import Quantity, UnitKind, example_of, units_of
 from plimsoll.model.threshold import Condition
@@ -21,6 +25,7 @@ _Word = TypeVar("_Word", bound=enum.StrEnum)
 
 SLUG: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]*@[^@\s,;<>]+")  # also "@team", as chats and code hosts write it
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_LINE: Final = 1024  # characters of a name, contact or path; the longest e-mail address has 254
 _ANSWERED: Final = frozenset({Text.SENTENCE, Text.NAME, Text.CONTACT, Text.KNOWN})
 
@@ -70,8 +75,8 @@ def read_text(data: Any, asked: Asked) -> str:
         _check_contact(text)
     elif asked.text is Text.SLUG:
         check_slug(text)
-    elif asked.text is Text.CALLABLE:
-        _check_callable(text)
+    elif asked.text in _CHECKS:
+        _CHECKS[asked.text](text)
     return text
 
 
@@ -136,6 +141,35 @@ def _check_callable(text: str) -> None:
         fix="write package.module:callable" if near == text else f"did you mean '{near}'?",
         code="manifest.callable",
     )
+
+
+def _check_host(text: str) -> None:
+    HostPattern.parse(text)
+
+
+_CHECKS: Final[Mapping[Text, Callable[[str], None]]] = {
+    Text.CALLABLE: _check_callable,
+    Text.HOST: _check_host,
+    Text.CURRENCY: check_currency,
+}
+
+
+def read_day(data: Any) -> dt.date:
+    """A day of the calendar."""
+    if not isinstance(data, str):
+        raise wrong_type(data, "a day", "write a day such as 2027-01-31")
+    text = data.strip()
+    if is_unanswered(text):
+        raise put_off(text)
+    try:
+        # `fromisoformat` also takes a week and its day; one form is enough.
+        return dt.date.fromisoformat(text if _DAY.fullmatch(text) else "")
+    except ValueError as why:
+        raise NotUnderstood(
+            f"{quoted(text)} is not a day of the calendar",
+            fix="write year-month-day: 2027-01-31",
+            code="governance.day",
+        ) from why
 
 
 def read_flag(data: Any) -> bool:

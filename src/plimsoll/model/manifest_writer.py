@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from plimsoll.model.manifest import Declared, Manifest
+from plimsoll.model.declared import Declared
+from plimsoll.model.manifest import Manifest
 from plimsoll.model.manifest_values import slug_of
 from plimsoll.model.threshold import Threshold
 from plimsoll.model.yaml_source import resolve
