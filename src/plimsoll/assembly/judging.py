@@ -16,7 +16,7 @@ from plimsoll.gate import judge, make_board
 from plimsoll.ledger import FileWitness, Ledger
 from plimsoll.model.board import Board
 from plimsoll.model.evidence import Dated, Proportion
-from plimsoll.model.manifest import Owners
+from plimsoll.model.manifest import Manifest, Owners
 from plimsoll.model.metrics import METRICS
 from plimsoll.stats import clopper_pearson_lower
 
@@ -63,6 +63,7 @@ def judge_release(project: Project, ledger: Ledger, trust: Trust, *, now_ns: int
             *resampled(runs, release),
             *unseen(runs, release),
             *_in_one_hand(manifest.owners),
+            *_ungoverned(manifest),
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
         ),
         price=_price(project, [d for d in dated if d.entry in used]),
@@ -121,6 +122,12 @@ def _in_one_hand(owners: Owners) -> tuple[str, ...]:
     if owners.leader.contact in builders:
         return (f"{owners.leader.contact} sets the threshold and is of those who build to it",)
     return ()
+
+
+def _ungoverned(manifest: Manifest) -> tuple[str, ...]:
+    if manifest.governance is not None:
+        return ()
+    return ("nothing governs egress: the manifest names no governance page",)
 
 
 def _begun_anew(project: Project, ledger: Ledger) -> tuple[str, ...]:

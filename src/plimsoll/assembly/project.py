@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import TypedDict
 
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
-from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
+from plimsoll.contract import Checker, Contract, compile_contract, field_classes, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.guard import GuardedType, GuardSettings, PythonTarget, load_python_target
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
+from plimsoll.model.governance import Governance
+from plimsoll.model.governance_reader import read_governance_bytes
 from plimsoll.model.manifest import Classification, DecisionType, Durability, FallbackStep, Manifest
 from plimsoll.model.manifest_reader import read_manifest_bytes
+from plimsoll.policy import Gatekeeper
 from plimsoll.rollout import OpenedFiles, Release, build_release, search_path, uncovered
 
 SEALED = {Classification.CONFIDENTIAL, Classification.PERSONAL, Classification.SPECIAL}
@@ -53,7 +56,7 @@ class Project:
         state: folder for ledger, keys and reports; None: as the manifest says, by default ``.plimsoll`` beside it.
 
     Raises:
-        InvalidFile: manifest or contracts have problems; all of them.
+        InvalidFile: manifest, contracts or governance page have problems; all of them.
         InputError: a file that is named cannot be read.
     """
 
@@ -66,6 +69,7 @@ class Project:
         self.ledger_path = self.state / default.name
         self.inputs = self._contracts(self.manifest.data.inputs)
         self.outputs = self._contracts(self.manifest.data.outputs)
+        self.governance = self._governance(self.manifest.governance)
         if len(self.outputs) > 1:
             raise InputError(
                 f"{file} names {len(self.outputs)} contracts under data.outputs; this version checks one",
@@ -87,6 +91,30 @@ class Project:
         if problems:
             raise InvalidFile(problems[0].where.file if problems[0].where else str(self.file), tuple(problems))
         return tuple(contracts)
+
+    def _governance(self, path: str | None) -> Governance | None:
+        """The organisation's page; one that cannot be read ends everything: nobody knows what it would forbid."""
+        if path is None:
+            return None
+        return read_governance_bytes(read_file(self.folder / path, "governance page"), str(self.file.parent / path))
+
+    @cached_property
+    def gatekeepers(self) -> Mapping[str, Gatekeeper]:
+        """Who rules on records of each declared source, before they go to a target."""
+        return {source: self._gatekeeper(contract) for contract in self.inputs for source in contract.sources}
+
+    @cached_property
+    def default_gatekeeper(self) -> Gatekeeper:
+        """Who rules on records of sources that none declares: by the first contract, as they are checked."""
+        return self._gatekeeper(self.inputs[0] if self.inputs else None)
+
+    def _gatekeeper(self, contract: Contract | None) -> Gatekeeper:
+        return Gatekeeper(
+            self.governance,
+            system=self.manifest.system,
+            classes=field_classes(contract),
+            default=self.manifest.data.classification,
+        )
 
     @cached_property
     def checkers(self) -> Mapping[str, Checker]:

@@ -10,8 +10,8 @@ from plimsoll.errors import UsageError
 from plimsoll.model.words import nearest
 
 COMMANDS: Final = (
-    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "init", "keys", "ledger",
-    "quarantine", "threshold", "verify",
+    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "govern", "init", "keys",
+    "ledger", "quarantine", "threshold", "verify",
 )  # fmt: skip
 
 

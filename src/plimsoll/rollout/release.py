@@ -13,6 +13,7 @@ import msgspec
 
 from plimsoll.errors import InputError, TargetError
 from plimsoll.model.canonical import digest, digest_bytes
+from plimsoll.model.governance_reader import read_governance_bytes
 from plimsoll.model.manifest import Manifest
 from plimsoll.rollout.installed import installed_distributions
 
@@ -21,8 +22,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """What a release is made of. The body of a ``release.built`` entry is this, so that any digest can be taken again.
 
     ``parts`` maps a name to a digest: ``manifest``, ``source:<file>``, ``artifact:<file>``, ``contract:<file>``,
-    ``contracts`` (which of them are for inputs and which for outputs, in their order), ``interpreter``,
-    ``environment``.
+    ``contracts`` (which of them are for inputs and which for outputs, in their order), ``governance`` (what of the
+    organisation's page decides how this system runs), ``interpreter``, ``environment``.
     """
 
     system: str
@@ -37,8 +38,9 @@ def build_release(manifest: Manifest, folder: Path, *, environment: Sequence[str
     """The release of what lies in the manifest's folder now.
 
     Covers how the manifest says the system runs, the sources of the target's package, the declared artifacts, the
-    contracts, the interpreter, and every installed distribution by version. People and threshold have digests of their
-    own: mending an e-mail address or tightening a condition makes no new release.
+    contracts, what of the governance page concerns this system, the interpreter, and every installed distribution by
+    version. People and threshold have digests of their own: mending an e-mail address or tightening a condition makes
+    no new release.
 
     Args:
         manifest: what declares the system.
@@ -47,7 +49,8 @@ def build_release(manifest: Manifest, folder: Path, *, environment: Sequence[str
 
     Raises:
         TargetError: the target's module is not found.
-        InputError: a declared artifact or contract cannot be read.
+        InputError: a declared artifact, contract or governance page cannot be read.
+        InvalidFile: the governance page has problems.
     """
     files: dict[str, Path] = {}
     for name, source in target_sources(manifest, folder):
@@ -67,6 +70,9 @@ def build_release(manifest: Manifest, folder: Path, *, environment: Sequence[str
     parts["manifest"] = digest(manifest.release_part)
     # The first input contract also checks sources that none names, so their order decides what is let in.
     parts["contracts"] = digest({"inputs": manifest.data.inputs, "outputs": manifest.data.outputs})
+    if manifest.governance is not None:
+        raw = _read(folder / manifest.governance, "governance")
+        parts["governance"] = read_governance_bytes(raw, manifest.governance).digest_for(manifest.system)
     parts["interpreter"] = digest(interpreter)
     parts["environment"] = digest(installed)
     return Release(
