@@ -18,7 +18,7 @@ from plimsoll.assembly.calling import call_rules, fallback_steps, standby_names
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, field_classes, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
-from plimsoll.guard import Constant, GuardedType, GuardSettings, Target, load_target
+from plimsoll.guard import Border, Constant, GuardedType, GuardSettings, Target, load_target
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.places import is_database, store_at
@@ -59,6 +59,7 @@ class GuardParts(TypedDict):
     default_input: Checker | None
     output: Checker | None
     hold_to_release: Callable[[Callable[..., Any]], None]
+    border: Border
     others: Mapping[str, Target]
 
 
@@ -344,6 +345,7 @@ class Project:
             default_input=self.default_checker,
             hold_to_release=self.hold_to_release,
             output=output,
+            border=Border(self.gatekeepers, self.default_gatekeeper, has_page=self.governance is not None),
             others=dict(
                 zip(
                     standby_names(manifest.target),
@@ -432,6 +434,7 @@ def _guarded(name: str, kind: DecisionType) -> GuardedType:
         accountable=kind.accountable,
         review_below=None if kind.review_below is None else kind.review_below.base,
         next=kind.escalation[0] if kind.escalation else kind.accountable,
+        consequence=kind.consequence,
         held_message=kind.held_message,
     )
 

@@ -93,8 +93,10 @@ def build_release(
     identities = [target.identity for target in (manifest.target, *manifest.target.standbys) if target.is_remote]
     if identities:
         parts["identity"] = digest(identities)
+    covered = [*files.values()]
     if manifest.governance is not None:
-        raw = _read(folder / manifest.governance, "governance")
+        covered.append(folder / manifest.governance)
+        raw = _read(covered[-1], "governance")
         parts["governance"] = read_governance_bytes(raw, manifest.governance).digest_for(manifest.system)
     parts["interpreter"] = digest(interpreter)
     parts["environment"] = digest(installed)
@@ -106,7 +108,7 @@ def build_release(
         system=manifest.system,
         digest=release_digest(parts),
         parts=parts,
-        covered=tuple(sorted({str(p.resolve()) for p in files.values()})),
+        covered=tuple(sorted({str(p.resolve()) for p in covered})),
         interpreter=interpreter,
         environment=installed,
         declared="; ".join(filter(None, map(_identity, (manifest.target, *manifest.target.standbys)))),
