@@ -104,7 +104,7 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
             uncovered=lambda: (*outside, *self.uncovered()),
             of_people=of_people,
             unenforced=unenforced,
-            declared=() if of_people else self.project.manifest.target.services,
+            declared=() if of_people else self.project.services,
         )
 
     def uncovered(self) -> tuple[str, ...]:
