@@ -72,14 +72,15 @@ threshold:
 """
 
 
-def open_guard(directory: str, *, durability: str, deadline: str = "") -> Guard:
-    """A guard over a fresh ledger in a directory, opened from a manifest."""
+def open_guard(directory: str, *, durability: str, deadline: str = "", ledger: str = "") -> Guard:
+    """A guard over a fresh ledger in a directory, or in a database, opened from a manifest."""
     folder = Path(directory)
     (folder / "claim.odcs.yaml").write_text(CONTRACT, encoding="utf-8")
     target = f"  path: [{Path(__file__).resolve().parent}]"
     target += f"\n  deadline: {deadline}" if deadline else ""
     manifest = folder / "plimsoll.yaml"
-    manifest.write_text(MANIFEST.format(durability=durability, target=target), encoding="utf-8")
+    text = MANIFEST.format(durability=durability, target=target) + (f"ledger: {ledger}\n" if ledger else "")
+    manifest.write_text(text, encoding="utf-8")
     return Guard.open(manifest)
 
 
