@@ -159,7 +159,8 @@ class Project:
     @property
     def services(self) -> tuple[str, ...]:
         """The services that the target rests on; who answers there is only declared."""
-        return self.manifest.target.services
+        targets = (self.manifest.target, *self.manifest.target.standbys)
+        return tuple(dict.fromkeys(s for each in targets for s in (*each.services, each.service) if s))
 
     def watch(self, opened: OpenedFiles) -> None:
         """Begin to note what is opened and reached for this system, also in worker processes started from now on."""
