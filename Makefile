@@ -27,6 +27,7 @@ check: setup ## format, lint, types, layers
 bench: setup ## every published figure, peers and floors beside ours (minutes)
 	@$(BIN)/python benchmarks/guard.py
 	@$(BIN)/python benchmarks/ledger.py
+	@$(BIN)/python benchmarks/postgres.py
 	@$(BIN)/python benchmarks/load.py
 
 soak: setup ## the long runs
