@@ -29,6 +29,8 @@ bench: setup ## every published figure, peers and floors beside ours (minutes)
 	@$(BIN)/python benchmarks/ledger.py
 	@$(BIN)/python benchmarks/postgres.py
 	@$(BIN)/python benchmarks/load.py
+	@$(BIN)/python benchmarks/egress.py
+	@$(BIN)/python benchmarks/personal.py
 
 soak: setup ## the long runs
 	@$(BIN)/python -m pytest -m slow

@@ -6,11 +6,13 @@ python docs/generate.py
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import enum
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
@@ -23,6 +25,8 @@ from plimsoll.contract.odcs import FORMATS, OPTIONS
 from plimsoll.model.asked import Key, Text, WordOrGroup, key_of, keys_of
 from plimsoll.model.declared import Declared
 from plimsoll.model.endpoint import Certainty, Form
+from plimsoll.model.governance import FieldRule, Governance, Ruling, Undeclared
+from plimsoll.model.knowledge import OnTrouble
 from plimsoll.model.manifest import (
     Classification,
     Consequence,
@@ -33,6 +37,8 @@ from plimsoll.model.manifest import (
 )
 from plimsoll.model.manifest_reader import PLANNED
 from plimsoll.model.metrics import METRICS, Metric
+from plimsoll.model.money import Money
+from plimsoll.model.prices import WhenSpent
 from plimsoll.model.quantity import Quantity, UnitKind, units_of
 from plimsoll.model.share_of import ShareOf
 from plimsoll.model.template import Template
@@ -54,10 +60,17 @@ _TEXTS: Final = {
     Text.POINTER: "JSON Pointer",
     Text.VARIABLE: "name of an environment variable",
     Text.VALUE: "text",
+    Text.HOST: "host, `*.` and a domain, or network",
+    Text.CURRENCY: "currency (ISO 4217)",
 }
 
 
 # ── the manifest ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def governance_keys() -> str:
+    """The same for the governance page."""
+    return "\n".join(_group(Governance, "")).strip()
 
 
 def manifest_keys() -> str:
@@ -103,8 +116,9 @@ def _type(key: Key) -> str:
     if origin is tuple:
         return f"list of: {_type(key_of(get_args(key.type)[0]))}"
     if origin is dict:
-        return "groups of keys, by short name"
-    plain = {
+        inner = _type(key_of(get_args(key.type)[1]))
+        return "groups of keys, by short name" if inner == "group of keys" else f"by short name: {inner}"
+    plain: dict[Any, str] = {
         Condition: "condition",
         Template: "[template](targets.md#templates)",
         bool: "`true` or `false`",
@@ -112,6 +126,7 @@ def _type(key: Key) -> str:
         str: _TEXTS[key.asked.text],
     }
     plain |= {Quantity: key.asked.unit.value, ShareOf: "share of a number, such as `50% of 20`", Any: "any value"}
+    plain |= {Money: "amount with its currency", Decimal: "price, a number", dt.date: "day, `2027-01-31`"}
     if isinstance(key.type, WordOrGroup):
         return f"one of {_words(key.type.words)}, or a group of keys"
     if key.type in plain:
@@ -145,14 +160,24 @@ def _default(key: Key) -> str:
     if key.required:
         return "**required**"
     default = key.default
-    if isinstance(default, Quantity | ShareOf | enum.StrEnum | int | str) and str(default):
+    if isinstance(default, Quantity | ShareOf | Decimal | enum.StrEnum | int | str) and str(default):
         return f"`{str(default).lower() if isinstance(default, bool) else default}`"
     return "none"
 
 
+def governance_words() -> str:
+    """The same for the governance page."""
+    return _table_of_words(
+        {
+            "`data.<class>.<destination>`": Ruling,
+            "`fields.<destination>.<class>`": FieldRule,
+            "`undeclared`": Undeclared,
+        }
+    )
+
+
 def manifest_words() -> str:
     """What the words mean that a key may have, from the notes beside the types."""
-    rows = ["| words of | allowed |\n|---|---|"]
     named = {
         "`decisions.<name>.consequence`": Consequence,
         "`data.classification`": Classification,
@@ -161,7 +186,14 @@ def manifest_words() -> str:
         "`target.openai.confidence`": Certainty,
         "`target.retry.on`": FailureKind,
         "`target.fallback`": FallbackWord,
+        "`knowledge.<name>.on_…`": OnTrouble,
+        "`budget.when_spent`": WhenSpent,
     }
+    return _table_of_words(named)
+
+
+def _table_of_words(named: Mapping[str, type[enum.StrEnum]]) -> str:
+    rows = ["| words of | allowed |\n|---|---|"]
     for name, words in named.items():
         said = " ".join((inspect.getdoc(words) or "").split())
         rows.append(f"| {name} | {_words(words)}. {_cell(said)} |")
@@ -374,6 +406,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "manifest keys": manifest_keys,
     "manifest words": manifest_words,
     "manifest planned": manifest_planned,
+    "governance keys": governance_keys,
+    "governance words": governance_words,
     "units": units,
     "metrics": metric_table,
     "command line": command_line,

@@ -51,6 +51,8 @@ schema:
       - {name: number, logicalType: integer, required: true, logicalTypeOptions: {minimum: 0}}
 """
 
+GOVERNANCE = (Path(__file__).parent.parent / "model" / "governance_example.yaml").read_bytes()
+
 MANIFEST: dict[str, Any] = {
     "plimsoll": 1,
     "system": "parity",
@@ -74,6 +76,7 @@ MANIFEST: dict[str, Any] = {
         }
     },
     "data": {"classification": "personal", "inputs": ["numbers.odcs.yaml"]},
+    "governance": "governance.yaml",
     "samples": {"golden": "golden.jsonl", "feed": "feed"},
     "load": {"peak": "100/s", "expected": "100/day"},
     "threshold": {
@@ -123,6 +126,7 @@ class System:
         self.state: Path | None = None  # None: `.plimsoll` in the folder
         self.write(f"{self.module}.py", textwrap.dedent(target))
         self.write("numbers.odcs.yaml", CONTRACT)
+        self.write("governance.yaml", GOVERNANCE)
         self.write("golden.jsonl", cases())
         self.write("feed/counter.jsonl", lines({"number": n} for n in range(100)) + b'{"number": "seven"}\n')
 

@@ -11,10 +11,18 @@ from typing import Final
 SRC: Final = Path(__file__).resolve().parents[2] / "src" / "plimsoll"
 
 _FULL: Final = re.compile(
-    r"(manifest|yaml|trust|golden|gate|verification|contract|store|input|target)\.[a-z]+(-[a-z]+)*"
+    r"(manifest|governance|yaml|trust|golden|gate|verification|contract|store|input|target)\.[a-z]+(-[a-z]+)*"
 )
 _NO_CODE: Final = frozenset(
-    {"golden.jsonl", "trust.yaml", "target.artifacts", "target.path", "target.python", "manifest.yaml"}
+    {
+        "golden.jsonl",
+        "trust.yaml",
+        "target.artifacts",
+        "target.path",
+        "target.python",
+        "manifest.yaml",
+        "governance.yaml",
+    }
 )
 
 

@@ -22,6 +22,7 @@ from plimsoll.guard.once import KEPT_S
 from plimsoll.ledger import FORMAT, Draft, Ledger, LedgerSettings
 from plimsoll.model.board import Standing
 from plimsoll.model.decision import Disposition, Fault, Tier
+from plimsoll.model.governance_reader import read_governance
 from plimsoll.model.manifest_reader import read_manifest
 from plimsoll.model.metrics import METRICS, Kind
 
@@ -61,7 +62,12 @@ def _yaml() -> list[tuple[Path, Block]]:
 
 @pytest.mark.parametrize(("page", "block"), _yaml(), ids=lambda v: named(v) if isinstance(v, Path) else str(v.line))
 def test_every_yaml_example_is_read_without_a_problem(page: Path, block: Block) -> None:
-    read = {"plimsoll:": read_manifest, "plimsoll-trust:": read_trust, "apiVersion:": read_contract}
+    read = {
+        "plimsoll:": read_manifest,
+        "governance:": read_governance,
+        "plimsoll-trust:": read_trust,
+        "apiVersion:": read_contract,
+    }
 
     read[block.text.split()[0]](block.text, named(page))
 

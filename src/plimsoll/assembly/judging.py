@@ -28,7 +28,7 @@ from plimsoll.gate import judge_in_force, make_board, say_loosened
 from plimsoll.ledger import Ledger
 from plimsoll.model.board import Board, Row
 from plimsoll.model.evidence import Dated, Proportion
-from plimsoll.model.manifest import Owners
+from plimsoll.model.manifest import Manifest, Owners
 from plimsoll.model.metrics import METRICS
 from plimsoll.model.threshold import LOAD_WINDOW, Threshold
 from plimsoll.stats import clopper_pearson_lower
@@ -91,6 +91,7 @@ def judge_release(
             *_short_windows(rows),
             *falls_behind(runs, release),
             *_in_one_hand(manifest.owners),
+            *_ungoverned(manifest),
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
         ),
         price=_price(project, [d for d in dated if d.entry in used]),
@@ -170,6 +171,12 @@ def _in_one_hand(owners: Owners) -> tuple[str, ...]:
     if owners.leader.contact in builders:
         return (f"{owners.leader.contact} sets the threshold and is of those who build to it",)
     return ()
+
+
+def _ungoverned(manifest: Manifest) -> tuple[str, ...]:
+    if manifest.governance is not None:
+        return ()
+    return ("nothing governs egress: the manifest names no governance page",)
 
 
 def _simulated(project: Project, signature: _Signature, record: VerifiedRecord) -> tuple[str, ...]:

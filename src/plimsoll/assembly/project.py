@@ -16,9 +16,9 @@ import msgspec
 
 from plimsoll.assembly.calling import call_rules, fallback_steps, standby_names
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
-from plimsoll.contract import Checker, Contract, compile_contract, read_contract_bytes
+from plimsoll.contract import Checker, Contract, compile_contract, field_classes, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
-from plimsoll.guard import Constant, GuardedType, GuardSettings, Target, load_target
+from plimsoll.guard import Border, Constant, GuardedType, GuardSettings, Target, load_target
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.places import is_database, store_at
@@ -27,11 +27,14 @@ from plimsoll.ledger.store import Store
 from plimsoll.ledger.witness import FileWitness
 from plimsoll.model.canonical import canonical
 from plimsoll.model.evidence import SERVICE
+from plimsoll.model.governance import Governance
+from plimsoll.model.governance_reader import read_governance_bytes
 from plimsoll.model.manifest import Classification, DecisionType, Durability, Manifest
 from plimsoll.model.manifest import Target as DeclaredTarget
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.model.service import undeclared
 from plimsoll.model.threshold import Threshold
+from plimsoll.policy import Gatekeeper
 from plimsoll.rollout import OpenedFiles, Release, build_release, code_outside, uncovered
 
 WATCHED_WORKER = "plimsoll.assembly.worker_host"  # the main module of a worker that says which files it opened
@@ -56,6 +59,7 @@ class GuardParts(TypedDict):
     default_input: Checker | None
     output: Checker | None
     hold_to_release: Callable[[Callable[..., Any]], None]
+    border: Border
     others: Mapping[str, Target]
 
 
@@ -67,7 +71,7 @@ class Project:
         state: folder for ledger, keys and reports; None: as the manifest says, by default ``.plimsoll`` beside it.
 
     Raises:
-        InvalidFile: manifest or contracts have problems; all of them.
+        InvalidFile: manifest, contracts or governance page have problems; all of them.
         InputError: a file that is named cannot be read.
     """
 
@@ -82,6 +86,7 @@ class Project:
         self._ledger_at: Path | str = self.manifest.ledger if in_database else self.state / default.name
         self.inputs = self._contracts(self.manifest.data.inputs)
         self.outputs = self._contracts(self.manifest.data.outputs)
+        self.governance = self._governance(self.manifest.governance)
         if len(self.outputs) > 1:
             raise InputError(
                 f"{file} names {len(self.outputs)} contracts under data.outputs; this version checks one",
@@ -103,6 +108,30 @@ class Project:
         if problems:
             raise InvalidFile(problems[0].where.file if problems[0].where else str(self.file), tuple(problems))
         return tuple(contracts)
+
+    def _governance(self, path: str | None) -> Governance | None:
+        """The organisation's page; one that cannot be read ends everything: nobody knows what it would forbid."""
+        if path is None:
+            return None
+        return read_governance_bytes(read_file(self.folder / path, "governance page"), str(self.file.parent / path))
+
+    @cached_property
+    def gatekeepers(self) -> Mapping[str, Gatekeeper]:
+        """Who rules on records of each declared source, before they go to a target."""
+        return {source: self._gatekeeper(contract) for contract in self.inputs for source in contract.sources}
+
+    @cached_property
+    def default_gatekeeper(self) -> Gatekeeper:
+        """Who rules on records of sources that none declares: by the first contract, as they are checked."""
+        return self._gatekeeper(self.inputs[0] if self.inputs else None)
+
+    def _gatekeeper(self, contract: Contract | None) -> Gatekeeper:
+        return Gatekeeper(
+            self.governance,
+            system=self.manifest.system,
+            classes=field_classes(contract),
+            default=self.manifest.data.classification,
+        )
 
     @cached_property
     def checkers(self) -> Mapping[str, Checker]:
@@ -322,6 +351,7 @@ class Project:
             default_input=self.default_checker,
             hold_to_release=self.hold_to_release,
             output=output,
+            border=Border(self.gatekeepers, self.default_gatekeeper, has_page=self.governance is not None),
             others=dict(
                 zip(
                     standby_names(manifest.target),
@@ -410,6 +440,7 @@ def _guarded(name: str, kind: DecisionType) -> GuardedType:
         accountable=kind.accountable,
         review_below=None if kind.review_below is None else kind.review_below.base,
         next=kind.escalation[0] if kind.escalation else kind.accountable,
+        consequence=kind.consequence,
         held_message=kind.held_message,
     )
 

@@ -33,6 +33,8 @@ def opener(project: Project, ledger: Ledger) -> Callable[[str], Guard]:
                 f"{', '.join(differ) or 'its files'} changed since it was kept",
                 fix="restore the environment that it was kept in, or keep it anew: `plimsoll rollout build`",
             )
+        if project.governance is not None:  # the organisation's page of today rules, also on what was built before it
+            kept.governance = project.governance
         return Guard(ledger=ledger, **kept.guard_parts(apart=True))
 
     return open_release

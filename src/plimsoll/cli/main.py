@@ -26,6 +26,8 @@ Plimsoll: the load line for AI systems. It measures readiness, refuses what is b
   plimsoll verify FILE               checks an attestation, offline: --subject DIGEST --trust FILE
   plimsoll threshold show|sign       the line, and the signature of the person who sets it
   plimsoll accept [MANIFEST]         an owner or operator accepts a release with their own key
+  plimsoll govern show|decide|exceptions
+                                     the governance page: what it says, and whether this data may go there
   plimsoll keys new|show             makes a key; shows its public half for trust.yaml
   plimsoll decide TYPE [INPUT]       decisions from the shell: JSON Lines in, JSON Lines out
   plimsoll rollout build|shadow|canary|promote|rollback|end|list

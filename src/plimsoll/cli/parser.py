@@ -10,7 +10,7 @@ from plimsoll.errors import UsageError
 from plimsoll.model.words import nearest
 
 COMMANDS: Final = (
-    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "init", "keys", "ledger",
+    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "govern", "init", "keys", "ledger",
     "quarantine", "rollout", "serve", "threshold", "token", "verify",
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plimsoll.contract.check import Checked, Checker, compile_contract
+from plimsoll.contract.classes import field_classes
 from plimsoll.contract.infer import infer_contract
 from plimsoll.contract.parse import Parsed, parse_record
 from plimsoll.contract.read import read_contract, read_contract_bytes
@@ -15,6 +16,7 @@ __all__ = [
     "Parsed",
     "Unenforced",
     "compile_contract",
+    "field_classes",
     "infer_contract",
     "parse_record",
     "read_contract",

@@ -1,5 +1,6 @@
 """Around every decision: admit, call, tier, record, answer."""
 
+from plimsoll.guard.border import Border
 from plimsoll.guard.breaker import BreakerRule
 from plimsoll.guard.guard import Guard
 from plimsoll.guard.health import Health, TargetHealth
@@ -11,6 +12,7 @@ from plimsoll.guard.targets import load_target
 
 __all__ = [
     "Ask",
+    "Border",
     "BreakerRule",
     "CallRules",
     "Constant",

@@ -32,7 +32,7 @@ class Admission:
         if not self._keeps_contract(passage):
             passage.end(Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")
             return False
-        # The place for rules about who asks, what the answer may rest on, and where the record may go.
+        # Where the record may go is ruled on for each target, just before it is asked: see `border`.
         if kind.tier is Tier.HUMAN_ONLY:
             passage.end(Disposition.HELD, "human-only")
             return False

@@ -239,7 +239,8 @@ class _LoopThread:
         return _late(started)
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        # One turn later than what was asked of the loop before: connections that close need a turn of their own.
+        self._loop.call_soon_threadsafe(self._loop.call_soon, self._loop.stop)
         self._thread.join(timeout=1.0)
         if not self._thread.is_alive():
             self._loop.close()

@@ -17,6 +17,7 @@ import msgspec
 from plimsoll.contract import Checker
 from plimsoll.errors import UsageError
 from plimsoll.guard.admission import Admission
+from plimsoll.guard.border import Border
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.health import Health
 from plimsoll.guard.intake import take_in
@@ -59,6 +60,7 @@ class Guard:
         default_input: Checker | None,
         output: Checker | None,
         hold_to_release: Callable[[Callable[..., Any]], None] | None = None,
+        border: Border | None = None,
         others: Mapping[str, Target] = _NONE,
         spend: Spend | None = None,
         chance: Callable[[], float] = random.random,
@@ -74,6 +76,7 @@ class Guard:
             output: the contract of what leaves; None: it is not checked.
             hold_to_release: raises `UsageError` when the release does not cover a function's code; None: nobody can
                 tell, so no function can be wrapped.
+            border: rules on what a target may be told of a record, before each; None: nothing is ruled on.
             others: the targets of the fallback chain, by the names of their steps. Looked up whenever one is needed,
                 so that it may change; those that are in it last are closed with the guard.
             spend: asked before each attempt; None: calls cost nothing that is counted.
@@ -84,6 +87,7 @@ class Guard:
         self._hold_to_release = hold_to_release
         self._others = others
         self._spend = spend
+        self._border = border
         self._chance = chance
         self._admission = Admission(inputs, default_input)
         self._outlet = Outlet(output)
@@ -373,7 +377,9 @@ class Guard:
         return Path("live", lane, fallback=self.settings.fallback, find=self._find, outlet=self._outlet)
 
     def _lane_to(self, target: Target, rules: CallRules) -> Lane:
-        lane = Lane(target, rules, changed=self._recorder.note, chance=self._chance, spend=self._spend)
+        lane = Lane(
+            target, rules, changed=self._recorder.note, chance=self._chance, spend=self._spend, border=self._border
+        )
         self._lanes.append(lane)
         return lane
 
@@ -432,11 +438,12 @@ class Guard:
         with contextlib.ExitStack() as steps:  # the last one first, each of them whatever becomes of the others
             if mine:
                 steps.callback(self._recorder.flush)
+            for lane in self._lanes:  # after the targets: their connections close on the lanes' own loop
+                steps.callback(lane.close)
+            if mine:
                 targets = [lane.target for lane in self._lanes] + list(self._others.values())
                 for target in {id(target): target for target in targets}.values():
                     steps.callback(target.close)
-            for lane in self._lanes:
-                steps.callback(lane.close)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
                 steps.callback(follower.close)

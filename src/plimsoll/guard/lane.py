@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import threading
@@ -11,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.guard.border import EGRESS, Border
 from plimsoll.guard.breaker import Breaker, Outcome, after, let_through, wait_s
 from plimsoll.guard.call import Called, Caller, said
 from plimsoll.guard.health import TargetHealth
@@ -23,6 +25,8 @@ from plimsoll.guard.target import Ask, Target
 from plimsoll.guard.ways import Ways
 from plimsoll.model.breaker import BreakerChange, BreakerState
 from plimsoll.model.decision import Result
+from plimsoll.model.egress import EgressVerdict
+from plimsoll.policy import Admitted
 
 _COUNTED: Final = frozenset({"timeout", "unavailable", "error", "crash"})  # kinds of failure that open a breaker
 
@@ -36,6 +40,7 @@ class Lane:
         changed: is told each change of the breaker, from whatever thread or loop brought it about.
         chance: draws uniformly from [0, 1).
         spend: asked before each attempt; None: calls cost nothing that is counted.
+        border: rules on what the target may be told of a record; None: it is told all of it.
     """
 
     def __init__(
@@ -46,13 +51,16 @@ class Lane:
         changed: Callable[[BreakerChange], None],
         chance: Callable[[], float],
         spend: Spend | None = None,
+        border: Border | None = None,
     ) -> None:
         self.target = target
         self.rules = rules
         self._changed = changed
         self._chance = chance
         self._spend = spend
-        self._is_bare = not target.is_async and rules.retry is None and rules.breaker is None and spend is None
+        self._border = border if border is not None and border.concerns(target.destination) else None
+        stands_between = (rules.retry, rules.breaker, spend, self._border)
+        self._is_bare = not target.is_async and all(each is None for each in stands_between)
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -104,13 +112,20 @@ class Lane:
         return called
 
     async def ask(self, passage: Passage, trial: Trial, ways: Ways) -> Called:
-        """Ask until there is an answer, or a reason to stop; ``trial`` is told what came of each attempt."""
+        """Ask until there is an answer, or a reason to stop; ``trial`` is told what came of each attempt.
+
+        What the governance page keeps back is not asked at all, or goes redacted, or under pseudonyms.
+        """
+        if self._border is not None:
+            trial.admitted = self._border.admit(passage, self.target.destination)
+            if trial.admitted.verdict is EgressVerdict.REFUSED:
+                return Called(why=EGRESS, asked=False)
         rule = self.rules.retry
         if rule is None or self._budget is None:
-            return await self._attempt(passage, trial, ways, passage.key and _key(passage), 1)
+            return await self._attempt(passage, trial, ways, passage.key and self._key(passage), 1)
         with self._lock:
             self._budget.first(NS())
-        key = _key(passage)
+        key = self._key(passage)
         share = rule.attempts if rule.shares_time else 1
         called = await self._attempt(passage, trial, ways, key, share)
         while called.kind:
@@ -181,15 +196,16 @@ class Lane:
             if turn < 0:  # it opened while we waited
                 return self._cut() or _open(0.0)
         limit_s = None if left_s is None else left_s / share
+        admitted = trial.admitted
         ask = Ask(
-            record=passage.value,
+            record=passage.value if admitted is None else admitted.outgoing,
             type=passage.type,
             subject=passage.subject,
             principal=passage.principal,
             key=key,
             attempt=trial.attempts + 1,
             deadline_s=limit_s,
-            push=None if passage.sink is None else passage.sink.push,
+            push=None if passage.sink is None or _must_be_whole(admitted) else passage.sink.push,
         )
         settle: Settle | None = None
         if self._spend is not None:
@@ -228,6 +244,13 @@ class Lane:
             except Exception as why:  # noqa: BLE001 - the answer is there, and its record says what went wrong
                 trial.error = trial.error or said(why)
         return called
+
+    def _key(self, passage: Passage) -> str:
+        """The key as the target is told it; where records are ruled on, as a digest: a key can name somebody."""
+        key = _key(passage)
+        if self._border is None or not passage.key:
+            return key
+        return f"sha256-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}"
 
     # -- the breaker
 
@@ -302,6 +325,11 @@ def _open(wait: float) -> Called:
 def _key(passage: Passage) -> str:
     """What tells a service that two attempts are at one decision."""
     return f"{passage.type}:{passage.key}" if passage.key else secrets.token_hex(16)
+
+
+def _must_be_whole(admitted: Admitted | None) -> bool:
+    """Whether an answer cannot leave in pieces: something in it is to be turned back, or a person looks at it first."""
+    return admitted is not None and (bool(admitted.pseudonyms) or admitted.verdict is EgressVerdict.NEEDS_PERSON)
 
 
 def _usage(returned: object) -> Mapping[str, float]:

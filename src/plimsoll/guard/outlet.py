@@ -7,12 +7,14 @@ from typing import Any, Final
 import msgspec
 
 from plimsoll.contract import Checker
+from plimsoll.guard.border import EGRESS, restored
 from plimsoll.guard.call import said
 from plimsoll.guard.intake import to_json
 from plimsoll.guard.passage import Passage
 from plimsoll.guard.target import as_result
 from plimsoll.model.decision import Disposition, Reason, Result, Verdict
-from plimsoll.policy import why_held
+from plimsoll.model.egress import EgressVerdict
+from plimsoll.policy import Admitted, why_held
 
 _NAMED: Final = 5  # broken rules that a step of the record names; the output itself stands beside them
 
@@ -35,10 +37,18 @@ class Outlet:
     def __init__(self, contract: Checker | None) -> None:
         self._contract = contract
 
-    def refuses(self, passage: Passage, returned: Any) -> Refused | None:
-        """Check what a step gave, and decide whether it leaves without a person; None: that is how the passage ends."""
+    def refuses(self, passage: Passage, returned: Any, admitted: Admitted | None = None) -> Refused | None:
+        """Check what a step gave, and decide whether it leaves without a person; None: that is how the passage ends.
+
+        Args:
+            passage: the decision.
+            returned: what the step gave.
+            admitted: what its target was told of the record; None: all of it.
+        """
         try:
             result = as_result(returned)
+            if admitted is not None:
+                result = restored(result, admitted)
             output = to_json(result.output)
             if result.sources or result.reasons or result.usage:
                 _encode((result.sources, result.reasons, result.usage))  # what cannot be recorded is no answer
@@ -49,6 +59,8 @@ class Outlet:
             return broken
         assert passage.kind is not None, "an undeclared type is refused before the call"
         held = why_held(passage.kind.tier, result.confidence, passage.kind.review_below)
+        if not held and admitted is not None and admitted.verdict is EgressVerdict.NEEDS_PERSON:
+            held = f"{EGRESS}: {admitted.why}"
         passage.end(Disposition.HELD if held else Disposition.ANSWERED, held)
         return None
 

@@ -10,6 +10,7 @@ import msgspec
 from plimsoll.guard.intake import Intake
 from plimsoll.guard.settings import GuardedType
 from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
+from plimsoll.policy import Admitted
 
 NS: Final = time.perf_counter_ns
 
@@ -43,6 +44,7 @@ class Trial(msgspec.Struct, kw_only=True):
     no_retry: str = ""
     error: str = ""
     output: bytes | None = None  # what was not let out
+    admitted: Admitted | None = None  # what the target may be told of the record; None: all of it
 
 
 class Passage(msgspec.Struct, kw_only=True):
@@ -99,7 +101,11 @@ class Passage(msgspec.Struct, kw_only=True):
         """The way so far, for the record; nothing where the target answered at once."""
         trials = self.trials
         if not trials or (
-            len(trials) == 1 and trials[0].attempts == 1 and not trials[0].why and self.result is not None
+            len(trials) == 1
+            and trials[0].attempts == 1
+            and not trials[0].why
+            and self.result is not None
+            and trials[0].admitted is None
         ):
             return ()
         now = NS()
@@ -113,6 +119,7 @@ class Passage(msgspec.Struct, kw_only=True):
                 no_retry=trial.no_retry,
                 error=trial.error,
                 output=NO_JSON if trial.output is None or trial.output is self.output else msgspec.Raw(trial.output),
+                egress=None if trial.admitted is None else trial.admitted.note,
             )
             for trial in trials
         )

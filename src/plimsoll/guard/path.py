@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from plimsoll.guard.border import EGRESS
 from plimsoll.guard.call import Called
 from plimsoll.guard.lane import Lane
 from plimsoll.guard.outlet import Outlet, Refused
@@ -81,7 +82,12 @@ class Path:
             if answered:
                 passage.via = f"fallback:{step.name}"
                 return
-        passage.end(Disposition.FAILED if passage.asked else Disposition.SHED, first.why)
+        if passage.asked:
+            passage.end(Disposition.FAILED, first.why)
+        elif first.why == EGRESS and first.admitted is not None:
+            passage.end(Disposition.REFUSED, f"{EGRESS}: {first.admitted.why}")
+        else:
+            passage.end(Disposition.SHED, first.why)
 
     async def _by_target(self, name: str, lane: Lane, passage: Passage, ways: Ways) -> bool:
         trial = _begin(name, passage)
@@ -91,7 +97,7 @@ class Path:
         return self._answers(passage, trial, called)
 
     def _answers(self, passage: Passage, trial: Trial, called: Called) -> bool:
-        refused = None if called.why else self._outlet.refuses(passage, called.returned)
+        refused = None if called.why else self._outlet.refuses(passage, called.returned, trial.admitted)
         _end(trial, called, refused)
         return not trial.why
 

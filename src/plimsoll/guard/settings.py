@@ -10,6 +10,7 @@ import msgspec
 from plimsoll.guard.breaker import BreakerRule
 from plimsoll.guard.retry import RetryRule
 from plimsoll.model.decision import Tier
+from plimsoll.model.manifest import Consequence
 
 # Callers that may wait for each place. The last of a full queue waits about as long as this many calls take: a burst of
 # five times what runs at once passes, and what is more would wait for an answer that comes too late.
@@ -24,6 +25,7 @@ class GuardedType(msgspec.Struct, frozen=True, kw_only=True):
     accountable: str
     review_below: float | None  # in (0, 1]
     next: str  # who has it when it is not answered
+    consequence: Consequence | None = None  # what a wrong decision touches; the governance page may ask for a person
     held_message: str = ""  # what a chat client is told of a held answer; "": an error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import enum
 import functools
 import types
@@ -29,6 +31,8 @@ class Text(enum.StrEnum):
     POINTER = "pointer"  # a JSON Pointer; "" is the whole value
     VARIABLE = "variable"  # the name of an environment variable
     VALUE = "value"  # any text of one line, blanks around it included
+    HOST = "host"  # a host, "*." and a domain, or a network such as 10.0.0.0/8
+    CURRENCY = "currency"  # three capital letters (ISO 4217)
 
 
 class Says(msgspec.Struct, frozen=True):
@@ -78,6 +82,10 @@ Url = Annotated[str, Asked(text=Text.URL, example="https://models.example.org/pr
 Pointer = Annotated[str, Asked(text=Text.POINTER, example="/output")]
 Variable = Annotated[str, Asked(text=Text.VARIABLE, example="CLAIMS_TOKEN")]
 Value = Annotated[str, Asked(text=Text.VALUE)]
+Host = Annotated[str, Asked(text=Text.HOST, example="api.example.com")]
+Currency = Annotated[str, Asked(text=Text.CURRENCY, example="EUR")]
+Day = Annotated[dt.date, Asked(example="2027-01-31")]
+Amount = Annotated[decimal.Decimal, Asked(least=0.0)]
 Duration = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="300ms")]
 Period = Annotated[Quantity, Asked(unit=UnitKind.DURATION, above=0.0, example="90 days", every=True)]
 Rate = Annotated[Quantity, Asked(unit=UnitKind.RATE, above=0.0, example="50/s")]

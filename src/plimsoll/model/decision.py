@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from plimsoll.model.egress import EgressNote
+
 NO_JSON: Final = msgspec.Raw()  # msgspec has no optional raw JSON; this one is left out when a record is written
 
 
@@ -101,6 +103,7 @@ class StepRecord(Step, frozen=True, kw_only=True, omit_defaults=True):
     no_retry: str = ""  # why there was no further attempt: "budget", "deadline", "may-have-acted"…
     error: str = ""  # type and message of what was raised last, or which rules the output broke
     output: msgspec.Raw = NO_JSON  # exact JSON of an output that was not let out, where a later step gave another
+    egress: EgressNote | None = None  # what the governance page decided; None: there was nothing to rule on
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

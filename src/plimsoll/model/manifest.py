@@ -10,6 +10,8 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Any, Final
 
+import msgspec
+
 from plimsoll.model.asked import (
     Asked,
     Contact,
@@ -31,6 +33,8 @@ from plimsoll.model.canonical import digest
 from plimsoll.model.decision import Tier
 from plimsoll.model.declared import Declared
 from plimsoll.model.endpoint import ChatEndpoint, Endpoint, HttpService, OnnxModel, service_of
+from plimsoll.model.knowledge import Knowledge
+from plimsoll.model.prices import Budget, Prices
 from plimsoll.model.quantity import Quantity
 from plimsoll.model.share_of import ShareOf
 from plimsoll.model.threshold import Threshold
@@ -321,6 +325,15 @@ class Manifest(Declared, frozen=True, kw_only=True):
     review: Annotated[
         ReviewCapacity | None, Says("what the people in the loop can take; needed when anything is reviewed")
     ] = None
+    governance: Annotated[
+        File | None,
+        Says("the organisation's governance page; without it nothing governs which data leaves"),
+    ] = None
+    knowledge: Annotated[
+        dict[Slug, Knowledge], Says("the bodies of documents that the target answers from, by name")
+    ] = msgspec.field(default_factory=dict)
+    prices: Annotated[Prices | None, Says("what the target's owner charges; without it no cost is recorded")] = None
+    budget: Annotated[Budget | None, Says("what may be spent; without it spending has no limit")] = None
     samples: Annotated[Samples, Says("where assessments take their real input from")] = Samples()
     durability: Annotated[Durability, Says("when an answer may leave: after its record is on disk, or before")] = (
         Durability.BEFORE_ANSWER
@@ -339,6 +352,7 @@ class Manifest(Declared, frozen=True, kw_only=True):
             {
                 "owners": self.owners,
                 "may": self.may,
+                **({"knowledge": {n: k.owner for n, k in self.knowledge.items()}} if self.knowledge else {}),
                 "decisions": {
                     name: {"accountable": d.accountable, "escalation": d.escalation, "appeal": d.appeal}
                     for name, d in self.decisions.items()
@@ -365,4 +379,15 @@ class Manifest(Declared, frozen=True, kw_only=True):
             "classification": self.data.classification,
             "peak": self.load.peak,  # a smaller peak would ease every stability condition: another release
             "durability": self.durability,
+            **self._declared_limits,
         }
+
+    @property
+    def _declared_limits(self) -> dict[str, object]:
+        """What can hold, shed or redirect an answer, where it is declared: a manifest without it keeps its digest."""
+        held = {
+            name: {f: v for f, v in msgspec.structs.asdict(k).items() if f != "owner"}
+            for name, k in self.knowledge.items()
+        }
+        found = {"knowledge": held or None, "budget": self.budget}
+        return {name: value for name, value in found.items() if value is not None}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, get_args, get_origin
+from decimal import Decimal
+from typing import Any, ClassVar, Final, get_args, get_origin
 
 import msgspec
 
@@ -16,6 +18,7 @@ from plimsoll.model.manifest_rules import Read, broken_rules
 from plimsoll.model.manifest_values import (
     check_slug,
     read_condition,
+    read_day,
     read_flag,
     read_quantity,
     read_share_of,
@@ -24,6 +27,7 @@ from plimsoll.model.manifest_values import (
     read_word,
     wrong_type,
 )
+from plimsoll.model.money import Money, read_amount, read_money
 from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.quantity import Quantity
 from plimsoll.model.share_of import ShareOf
@@ -40,8 +44,13 @@ PLANNED: Final[Mapping[tuple[str, str], str]] = {
     ("Manifest", "sources"): "remove it; declare each source by its contract under data.inputs",
 }
 
-_SINGLE: Final = frozenset({Quantity, Condition, ShareOf})  # structs that are written as one value
-_GROUP_NAMES: Final = {"Manifest": "the manifest", "DecisionType": "a decision type", "ReviewCapacity": "review"}
+_SINGLE: Final = frozenset({Quantity, Condition, ShareOf, Money})  # structs that are written as one value
+_GROUP_NAMES: Final = {
+    "Manifest": "the manifest",
+    "Governance": "the governance page",
+    "DecisionType": "a decision type",
+    "ReviewCapacity": "review",
+}
 
 
 def read_manifest(text: str, file: str) -> Manifest:
@@ -77,7 +86,7 @@ def _read(source: Source) -> Manifest:
             fix="upgrade plimsoll-ai, or write the file for this version",
         )
         raise InvalidFile(source.file, (later,))
-    reader = _Reader(source)
+    reader = Reader(source)
     manifest = reader.value(key_of(Manifest), source.data, ())
     read = Read(source=source, values=reader.values, names=tuple(reader.names))
     problems = [*reader.problems, *broken_rules(read), *broken_call_rules(read)]
@@ -88,17 +97,19 @@ def _read(source: Source) -> Manifest:
     return manifest
 
 
-class _Broken(enum.Enum):
+class Broken(enum.Enum):
     """In place of a value that could not be read; its problem is noted."""
 
     VALUE = enum.auto()
 
 
-_BROKEN: Final = _Broken.VALUE
+BROKEN: Final = Broken.VALUE
 
 
-class _Reader:
+class Reader:
     """Walks types and values side by side, and notes what does not fit."""
+
+    root: ClassVar[type[msgspec.Struct]] = Manifest  # what the whole file is
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -107,15 +118,15 @@ class _Reader:
         self.names: list[Path] = []  # where somebody is named who must stand under `owners`
 
     def value(self, key: Key, data: Any, path: Path) -> Any:
-        """The typed value, or _BROKEN with its problems noted."""
+        """The typed value, or BROKEN with its problems noted."""
         if data is None:
             optional = "" if key.required else ", or remove the key"
             self.note(
                 "manifest.empty", path, f"{_named(path)} is empty", fix=f"write {key.says or 'a value'}{optional}"
             )
-            return _BROKEN
+            return BROKEN
         value = self._of_type(key, data, path)
-        if value is not _BROKEN:
+        if value is not BROKEN:
             self.values[path] = value
             if key.asked.text is Text.KNOWN:
                 self.names.append(path)
@@ -136,14 +147,14 @@ class _Reader:
         except NotUnderstood as why:
             code = why.code or ("manifest.condition" if key.type is Condition else "manifest.quantity")
             self.note(code, path, f"{_named(path)}: {why.message}", fix=why.fix)
-            return _BROKEN
+            return BROKEN
 
     def _template(self, data: Any, path: Path) -> Any:
         problems = tuple(template_problems(data))
         for deeper, why in problems:
             at = (*path, *deeper)
             self.note("manifest.template", at, f"{_named(at)}: {why.message}", fix=why.fix)
-        return _BROKEN if problems else read_template(data)
+        return BROKEN if problems else read_template(data)
 
     def _word_or_group(self, either: WordOrGroup, data: Any, path: Path) -> Any:
         if isinstance(data, dict):
@@ -155,35 +166,35 @@ class _Reader:
             if data in keys_of(either.group):
                 fix = f"write {{{data}: …}}, with what it is"
             self.note(why.code or "manifest.word", path, f"{_named(path)}: {why.message}", fix=fix)
-            return _BROKEN
+            return BROKEN
 
     def _list(self, key: Key, data: Any, path: Path) -> Any:
         if not isinstance(data, list):
             fix = f"write [{data}]" if isinstance(data, str) and data.strip() else "write a list: [first, second]"
             self.refuse(wrong_type(data, "a list", fix), path)
-            return _BROKEN
+            return BROKEN
         item = key_of(get_args(key.type)[0])
         if not data and key.required and item.type is not Condition:  # the rules say which conditions are missing
             self.note("manifest.empty", path, f"{_named(path)} is an empty list", fix=f"write {key.says}")
-            return _BROKEN
+            return BROKEN
         values = [self.value(item, each, (*path, at)) for at, each in enumerate(data)]
         if item.type not in {Condition, int}:  # of conditions, the rules say more; a shape may be [1, 1]
             self._repeated(values, path)
-        return _BROKEN if any(v is _BROKEN for v in values) else tuple(values)
+        return BROKEN if any(v is BROKEN for v in values) else tuple(values)
 
     def _repeated(self, values: list[Any], path: Path) -> None:
         for at, value in enumerate(values):
-            if value is not _BROKEN and value in values[:at]:
+            if value is not BROKEN and value in values[:at]:
                 said = quoted(str(value)) if isinstance(value, str) else "the same"
                 self.note("manifest.repeated", (*path, at), f"{said} stands twice", fix="remove one")
 
     def _named_groups(self, key: Key, data: Any, path: Path) -> Any:
         if not isinstance(data, dict):
             self.refuse(wrong_type(data, "a group of names", f"write one key for each of {key.says}"), path)
-            return _BROKEN
+            return BROKEN
         if not data:
             self.note("manifest.empty", path, f"{_named(path)} is empty", fix="name at least one")
-            return _BROKEN
+            return BROKEN
         kind = key_of(get_args(key.type)[1])
         values = {}
         for name, each in data.items():
@@ -192,14 +203,14 @@ class _Reader:
             except NotUnderstood as why:
                 self.refuse(why, (*path, name), at_key=True)
             values[name] = self.value(kind, each, (*path, name))
-        return _BROKEN if any(v is _BROKEN for v in values.values()) else values
+        return BROKEN if any(v is BROKEN for v in values.values()) else values
 
     def _group(self, group: type[msgspec.Struct], data: Any, path: Path) -> Any:
         keys = keys_of(group)
         if not isinstance(data, dict):
             wanted = f"a group of keys ({', '.join(keys)})"
             self.refuse(wrong_type(data, wanted, f"write the keys below it, such as {next(iter(keys))}: …"), path)
-            return _BROKEN
+            return BROKEN
         unknown = [name for name in data if name not in keys]
         meant = {self._unknown_key(group, keys, name, (*path, name)) for name in unknown}
         values = {}
@@ -207,11 +218,11 @@ class _Reader:
             if name in data:
                 values[name] = self.value(key, data[name], (*path, name))
             elif key.required:
-                values[name] = _BROKEN
+                values[name] = BROKEN
                 if name not in meant:  # one fault, one problem
                     self._missing_key(key, path)
-        if unknown or any(v is _BROKEN for v in values.values()):
-            return _BROKEN
+        if unknown or any(v is BROKEN for v in values.values()):
+            return BROKEN
         return group(**values)
 
     def _unknown_key(self, group: type[msgspec.Struct], keys: Mapping[str, Key], name: str, path: Path) -> str | None:
@@ -222,7 +233,7 @@ class _Reader:
             self.note("manifest.planned", path, said, fix=planned, at_key=True)
             return None
         near = nearest(name, keys)
-        elsewhere = [place for place, known in _groups(Manifest, "") if name in known and place != _place(path[:-1])]
+        elsewhere = [place for place, known in _groups(self.root, "") if name in known and place != _place(path[:-1])]
         if near is None and elsewhere:
             fix = f"it belongs under {elsewhere[0] or 'no group: move it to the left margin'}"
         else:
@@ -233,7 +244,7 @@ class _Reader:
         return near
 
     def _missing_key(self, key: Key, path: Path) -> None:
-        of = _named(path) if path else "the manifest"
+        of = _named(path) if path else _GROUP_NAMES[self.root.__name__]
         words = isinstance(key.type, type) and issubclass(key.type, enum.StrEnum)
         what = " or ".join(word.value for word in key.type) if words else key.says
         fix = f"add '{key.name}': {what}"
@@ -259,6 +270,9 @@ _READ: Final[Mapping[Any, Callable[[Any, Asked], Any]]] = {
     Quantity: read_quantity,
     Condition: lambda data, _: read_condition(data),
     ShareOf: lambda data, _: read_share_of(data),
+    Money: lambda data, _: read_money(data),
+    Decimal: lambda data, _: read_amount(data),
+    dt.date: lambda data, _: read_day(data),
     bool: lambda data, _: read_flag(data),
     int: read_whole,
     Any: lambda data, _: data,

@@ -290,6 +290,27 @@ def _expected_is_below_peak(read: Read) -> Iterator[Problem]:
         )
 
 
+def _a_budget_can_be_counted(read: Read) -> Iterator[Problem]:
+    """A budget that nothing is counted against is never spent."""
+    budget = read.get("budget", "per_day")
+    if budget is None:
+        return
+    data = read.source.data
+    if isinstance(data, dict) and "prices" not in data:
+        said = "'budget' has no 'prices' to count against, so it is never spent"
+        fix = f"write prices: {{currency: {budget.currency}, input: …, output: …}}"
+        yield read.source.problem("manifest.budget", ("budget",), said, fix=fix, at_key=True)
+    currency = read.get("prices", "currency")
+    if currency is not None and currency != budget.currency:
+        said = f"the budget is in {budget.currency}, the prices are in {currency}"
+        yield read.source.problem("manifest.budget", ("budget", "per_day"), said, fix=f"write it in {currency}")
+    if budget.amount == 0:
+        said = "a budget of 0 lets nothing through"
+        yield read.source.problem(
+            "manifest.budget", ("budget", "per_day"), said, fix="write what may be spent in a day"
+        )
+
+
 _RULES: Final[tuple[Callable[[Read], Iterator[Problem]], ...]] = (
     _names_stand_under_owners,
     _the_leader_sets_the_threshold,
@@ -300,5 +321,6 @@ _RULES: Final[tuple[Callable[[Read], Iterator[Problem]], ...]] = (
     _review_has_people,
     _review_below_is_for_reviewed,
     _expected_is_below_peak,
+    _a_budget_can_be_counted,
     *TARGET_RULES,
 )

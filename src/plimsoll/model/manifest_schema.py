@@ -10,11 +10,13 @@ Source: JSON Schema draft-07, https://json-schema.org/draft-07
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import inspect
 import re
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
@@ -23,6 +25,7 @@ from plimsoll.model.asked import Asked, Key, Text, WordOrGroup, key_of, keys_of
 from plimsoll.model.manifest import Manifest
 from plimsoll.model.manifest_values import SLUG, VARIABLE
 from plimsoll.model.metrics import METRICS, Better, Kind, Metric
+from plimsoll.model.money import Money
 from plimsoll.model.quantity import NUMBER, Quantity, UnitKind, units_of
 from plimsoll.model.share_of import PATTERN, ShareOf
 from plimsoll.model.template import Template
@@ -35,28 +38,76 @@ _TEXTS: Final[dict[Text, dict[str, Any]]] = {
     Text.URL: {"pattern": "^\\s*https?://\\S+\\s*$", "examples": ["https://models.example.org/predict"]},
     Text.POINTER: {"pattern": "^(/.*)?$", "examples": ["/output"]},
     Text.VALUE: {"minLength": 1},
+    Text.CURRENCY: {"pattern": "^\\s*[A-Z]{3}\\s*$", "examples": ["EUR"]},
+    Text.HOST: {
+        "pattern": "^\\s*(\\*\\.)?[A-Za-z0-9_:.-]+(/[0-9]+)?\\s*$",
+        "examples": ["api.example.com", "*.example.com"],
+    },
     Text.CALLABLE: {"pattern": "^\\s*[^:\\s]+:[^:\\s]+\\s*$", "examples": ["package.module:callable"]},
     Text.VARIABLE: {"pattern": f"^\\s*{VARIABLE}\\s*$", "examples": ["MODEL_NAME"]},
     Text.SERVICE: {"pattern": "^\\s*(unix:[/@].*|\\S+:([0-9]{1,5}|\\*))\\s*$", "examples": ["api.example.org:443"]},
 }
 
 
+_OTHERS: Final[dict[type, tuple[str, dict[str, Any]]]] = {
+    dt.date: (
+        "Day",
+        {
+            "type": "string",
+            "description": "A day of the calendar, in UTC.",
+            "pattern": "^\\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\\s*$",
+            "examples": ["2027-01-31"],
+        },
+    ),
+    Decimal: (
+        "Amount",
+        {
+            "description": "A price, as a number; in quotes where it has more than 15 digits.",
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": "^\\s*[0-9]{1,15}(\\.[0-9]{1,15})?\\s*$"},
+            ],
+            "examples": [2.5, "0.10"],
+        },
+    ),
+    Money: (
+        "Money",
+        {
+            "type": "string",
+            "description": "An amount with its currency (ISO 4217).",
+            "pattern": "^\\s*[0-9]{1,15}(\\.[0-9]{1,15})?\\s*[A-Z]{3}\\s*$",
+            "examples": ["50 EUR"],
+        },
+    ),
+}
+
+
 def manifest_schema() -> dict[str, Any]:
     """The schema as a JSON value."""
-    definitions: dict[str, Any] = {}
-    root = _group(Manifest, definitions)
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": "urn:plimsoll:manifest:1",
-        "title": "plimsoll.yaml",
-        **root,
-        "definitions": dict(sorted(definitions.items())),
-    }
+    return schema_of(Manifest, id_="urn:plimsoll:manifest:1", title="plimsoll.yaml")
 
 
 def schema_text() -> str:
     """The schema as the shipped file holds it."""
-    return msgspec.json.format(msgspec.json.encode(manifest_schema()), indent=2).decode() + "\n"
+    return shipped_text(manifest_schema())
+
+
+def schema_of(root: type[msgspec.Struct], *, id_: str, title: str) -> dict[str, Any]:
+    """The schema of any file that is declared by such types."""
+    definitions: dict[str, Any] = {}
+    group = _group(root, definitions)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": id_,
+        "title": title,
+        **group,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def shipped_text(schema: dict[str, Any]) -> str:
+    """A schema as a shipped file holds it."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
 
 
 def _group(group: type[msgspec.Struct], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +132,7 @@ def _described(key: Key, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _default(value: Any) -> Any:
     """A default as one would write it; None when leaving out is all there is to it."""
-    if isinstance(value, Quantity | ShareOf):
+    if isinstance(value, Quantity | ShareOf | Decimal):
         return str(value)
     return value if isinstance(value, str | int) and value != "" else None
 
@@ -95,7 +146,7 @@ def _schema(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
     if isinstance(key.type, WordOrGroup):
         words = {"enum": [word.value for word in key.type.words]}
         return {"anyOf": [words, _shared_group(key.type.group, definitions)]}
-    if key.type in _TEXT_FORMS or key.type is Template or not issubclass(key.type, msgspec.Struct):
+    if key.type in _WRITTEN_AS_ONE or not issubclass(key.type, msgspec.Struct):
         return _leaf(key, definitions)
     return _shared_group(key.type, definitions)
 
@@ -112,6 +163,8 @@ def _leaf(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
         return _quantity(key.asked, definitions)
     if key.type is Template:
         return {}  # any JSON; which directives in it are well-formed is said when it is read
+    if key.type in _OTHERS:
+        return _shared(*_OTHERS[key.type], definitions)
     if key.type in _TEXT_FORMS:
         return _shared(key.type.__name__, _TEXT_FORMS[key.type](), definitions)
     return _plain_leaf(key)
@@ -207,6 +260,7 @@ _TEXT_FORMS: Final[dict[type, Callable[[], dict[str, Any]]]] = {
     Condition: _condition,
     ShareOf: _share_of,
 }
+_WRITTEN_AS_ONE: Final = frozenset({*_TEXT_FORMS, *_OTHERS, Template})
 
 
 def _operators(metric: Metric) -> str:

@@ -5,6 +5,7 @@ Each function takes the value and what is asked for, and gives the typed value o
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import re
 import unicodedata
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from plimsoll.model.asked import Asked, Text
+from plimsoll.model.hosts import HostPattern
+from plimsoll.model.money import check_currency
 from plimsoll.model.not_understood import NotUnderstood
 from plimsoll.model.pointer import parse_pointer
 from plimsoll.model.quantity import Quantity, UnitKind, example_of, units_of
@@ -27,6 +30,7 @@ SLUG: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]*@[^@\s,;<>]+")  # also "@team", as chats and code hosts write it
 _URL: Final = re.compile(r"https?://[^\s/?#]+[^\s#]*", re.ASCII)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_LINE: Final = 1024  # characters of a name, contact or path; the longest e-mail address has 254
 _ANSWERED: Final = frozenset({Text.SENTENCE, Text.NAME, Text.CONTACT, Text.KNOWN})
 
@@ -170,6 +174,28 @@ def _check_variable(text: str) -> None:
         )
 
 
+def _check_host(text: str) -> None:
+    HostPattern.parse(text)
+
+
+def read_day(data: Any) -> dt.date:
+    """A day of the calendar."""
+    if not isinstance(data, str):
+        raise wrong_type(data, "a day", "write a day such as 2027-01-31")
+    text = data.strip()
+    if is_unanswered(text):
+        raise put_off(text)
+    try:
+        # `fromisoformat` also takes a week and its day; one form is enough.
+        return dt.date.fromisoformat(text if _DAY.fullmatch(text) else "")
+    except ValueError as why:
+        raise NotUnderstood(
+            f"{quoted(text)} is not a day of the calendar",
+            fix="write year-month-day: 2027-01-31",
+            code="governance.day",
+        ) from why
+
+
 def read_flag(data: Any) -> bool:
     """True or false."""
     if isinstance(data, bool):
@@ -273,4 +299,6 @@ _CHECKS: Final[dict[Text, Callable[[str], None]]] = {
     Text.VARIABLE: _check_variable,
     Text.SERVICE: check_service,
     Text.URL: _check_url,
+    Text.HOST: _check_host,
+    Text.CURRENCY: check_currency,
 }

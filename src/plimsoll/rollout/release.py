@@ -16,6 +16,7 @@ import msgspec
 from plimsoll.errors import InputError, TargetError
 from plimsoll.model.canonical import digest, digest_bytes
 from plimsoll.model.endpoint import files_of
+from plimsoll.model.governance_reader import read_governance_bytes
 from plimsoll.model.manifest import Manifest, Target
 from plimsoll.rollout.installed import installed_distributions
 
@@ -27,8 +28,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
     ``parts`` maps a name to a digest: ``manifest``, ``source:<file>``, ``artifact:<file>``, ``contract:<file>``,
     ``target:<file>`` (what a service's request is made of, a schema, a model file), ``contracts`` (which of them are
-    for inputs and which for outputs, in their order), ``identity`` (what a remote target declares of its version),
-    ``interpreter``, ``environment``, ``variable:<name>`` (of its value, or the word ``unset``).
+    for inputs and which for outputs, in their order), ``governance`` (what of the organisation's page decides how this
+    system runs), ``identity`` (what a remote target declares of its version), ``interpreter``, ``environment``,
+    ``variable:<name>`` (of its value, or the word ``unset``).
     """
 
     system: str
@@ -50,10 +52,11 @@ def build_release(
     """The release of what lies in the manifest's folder now.
 
     Covers how the manifest says the system runs, the sources of the target's package and of those in its fallback
-    chain, the declared artifacts, the contracts, the declared environment variables, the interpreter, and every
-    installed distribution by version. Of a remote target it covers what is asked and what it declares: address,
-    templates, prompts, settings, identity; secrets by the name of their place alone. People and threshold have digests
-    of their own: mending an e-mail address or tightening a condition makes no new release.
+    chain, the declared artifacts, the contracts, what of the governance page concerns this system, the declared
+    environment variables, the interpreter, and every installed distribution by version. Of a remote target it covers
+    what is asked and what it declares: address, templates, prompts, settings, identity; secrets by the name of their
+    place alone. People and threshold have digests of their own: mending an e-mail address or tightening a condition
+    makes no new release.
 
     Args:
         manifest: what declares the system.
@@ -63,7 +66,8 @@ def build_release(
 
     Raises:
         TargetError: the target's module is not found.
-        InputError: a declared artifact or contract cannot be read.
+        InputError: a declared artifact, contract or governance page cannot be read.
+        InvalidFile: the governance page has problems.
     """
     files: dict[str, Path] = {}
     for target in (manifest.target, *manifest.target.standbys):
@@ -89,6 +93,11 @@ def build_release(
     identities = [target.identity for target in (manifest.target, *manifest.target.standbys) if target.is_remote]
     if identities:
         parts["identity"] = digest(identities)
+    covered = [*files.values()]
+    if manifest.governance is not None:
+        covered.append(folder / manifest.governance)
+        raw = _read(covered[-1], "governance")
+        parts["governance"] = read_governance_bytes(raw, manifest.governance).digest_for(manifest.system)
     parts["interpreter"] = digest(interpreter)
     parts["environment"] = digest(installed)
     given = os.environ if variables is None else variables
@@ -99,7 +108,7 @@ def build_release(
         system=manifest.system,
         digest=release_digest(parts),
         parts=parts,
-        covered=tuple(sorted({str(p.resolve()) for p in files.values()})),
+        covered=tuple(sorted({str(p.resolve()) for p in covered})),
         interpreter=interpreter,
         environment=installed,
         declared="; ".join(filter(None, map(_identity, (manifest.target, *manifest.target.standbys)))),
