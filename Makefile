@@ -27,7 +27,9 @@ check: setup ## format, lint, types, layers
 bench: setup ## every published figure, peers and floors beside ours (minutes)
 	@$(BIN)/python benchmarks/guard.py
 	@$(BIN)/python benchmarks/ledger.py
+	@$(BIN)/python benchmarks/postgres.py
 	@$(BIN)/python benchmarks/load.py
+	@$(BIN)/python benchmarks/gateway.py
 	@$(BIN)/python benchmarks/egress.py
 	@$(BIN)/python benchmarks/personal.py
 

@@ -73,14 +73,17 @@ threshold:
 """
 
 
-def open_guard(directory: str, fn: Callable[[Any], Any], *, durability: str, deadline: str = "") -> Guard:
-    """A guard over a fresh ledger in a directory, opened from a manifest; its release covers the function's file."""
+def open_guard(
+    directory: str, fn: Callable[[Any], Any], *, durability: str, deadline: str = "", ledger: str = ""
+) -> Guard:
+    """A guard over a fresh ledger in a directory or database; its release covers the function's file."""
     folder = Path(directory)
     (folder / "claim.odcs.yaml").write_text(CONTRACT, encoding="utf-8")
     target = f"  path: [{Path(__file__).resolve().parent}]\n  artifacts: [{Path(inspect.getfile(fn)).resolve()}]"
     target += f"\n  deadline: {deadline}" if deadline else ""
     manifest = folder / "plimsoll.yaml"
-    manifest.write_text(MANIFEST.format(durability=durability, target=target), encoding="utf-8")
+    text = MANIFEST.format(durability=durability, target=target) + (f"ledger: {ledger}\n" if ledger else "")
+    manifest.write_text(text, encoding="utf-8")
     return Guard.open(manifest)
 
 

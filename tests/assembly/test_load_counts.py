@@ -18,7 +18,10 @@ from plimsoll.model.decision import Answer, Disposition
         (Disposition.HELD, "fallback:hold", "target-error", "failed"),
         (Disposition.HELD, "fallback:hold", "deadline", "failed"),
         (Disposition.HELD, "fallback:hold", "no-room", "shed"),
-        (Disposition.FAILED, "live", "no-room", "shed"),
+        (Disposition.SHED, "live", "no-room", "shed"),
+        (Disposition.SHED, "live", "breaker-open", "shed"),
+        (Disposition.ANSWERED, "fallback:constant", "", "failed"),
+        (Disposition.HELD, "fallback:constant", "the target reports no confidence", "failed"),
         (Disposition.FAILED, "live", "target-error", "failed"),
     ],
 )

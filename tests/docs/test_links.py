@@ -35,7 +35,7 @@ def test_every_page_is_linked_from_another() -> None:
 
 @pytest.mark.parametrize("page", all_pages(), ids=named)
 def test_every_fence_is_closed_and_says_what_it_holds(page: Path) -> None:
-    known = {"text", "console", "python", "yaml", "json"}
+    known = {"text", "console", "python", "sql", "yaml", "json"}
 
     assert {block.language for block in blocks(page)} <= known
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from docs.pages import DOCS, blocks
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger.cutting_proxy import CuttingProxy
@@ -28,13 +29,13 @@ from plimsoll.errors import (
     StoreTooNew,
     UsageError,
 )
-from plimsoll.ledger import Draft, Ledger, LedgerSettings, Reserve, Taken, verify_ledger
+from plimsoll.ledger import Draft, Ledger, LedgerSettings, Reserve, Taken, postgres_locks, verify_ledger
 from plimsoll.ledger.entry import FORMAT
 from plimsoll.ledger.postgres import Link, Wish, numbered
 from plimsoll.ledger.postgres_address import Address, spoken
 from plimsoll.ledger.postgres_audit import PostgresFile
 from plimsoll.ledger.postgres_expected import EXPECTED
-from plimsoll.ledger.postgres_open import migrate, path
+from plimsoll.ledger.postgres_open import IN_USE, migrate, path
 from plimsoll.ledger.postgres_pack import given as read_back
 from plimsoll.ledger.postgres_pack import stored
 from plimsoll.ledger.postgres_schema import FOUND, VERSION
@@ -97,17 +98,9 @@ def test_a_refusal_of_the_database_is_told_as_one_and_costs_nobody_else(
         check_trees(ledger)
 
 
-ROLE = """
-    DROP ROLE IF EXISTS writer; CREATE ROLE writer LOGIN;
-    GRANT USAGE ON SCHEMA plimsoll TO writer;
-    GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA plimsoll TO writer;
-    GRANT UPDATE ON plimsoll.streams, plimsoll.heads, plimsoll.notes, plimsoll.subjects, plimsoll.reservations,
-        plimsoll.projections, plimsoll.positions, plimsoll.kept, plimsoll.marks TO writer;
-    GRANT DELETE ON plimsoll.heads, plimsoll.reservations, plimsoll.projections, plimsoll.positions, plimsoll.kept,
-        plimsoll.marks TO writer;
-    GRANT USAGE ON ALL SEQUENCES IN SCHEMA plimsoll TO writer;
-"""
-FORGET_ROLE = "DROP OWNED BY writer; DROP ROLE writer"
+HOW_TO = DOCS / "how-to" / "keep-the-record-in-postgresql.md"
+ROLE, VACUUM = (block.text for block in blocks(HOW_TO) if block.language == "sql")
+FORGET_ROLE = "DROP OWNED BY guard; DROP ROLE guard"
 
 
 def test_a_role_that_may_not_change_entries_can_do_all_that_a_ledger_does(
@@ -117,7 +110,7 @@ def test_a_role_that_may_not_change_entries_can_do_all_that_a_ledger_does(
     Ledger.open(database).close()
     sql(ROLE)
     try:
-        with Ledger.open(database.replace("postgres@", "writer@")) as ledger:
+        with Ledger.open(database.replace("postgres@", "guard@")) as ledger:
             ledger.transact([decision(b"%d" % n, subject="s", seal=True) for n in range(600)])
             ledger.enqueue(Draft(kind="control", body=b"x"))
             ledger.flush()
@@ -131,7 +124,7 @@ def test_a_role_that_may_not_change_entries_can_do_all_that_a_ledger_does(
         for statement in ("UPDATE plimsoll.entries SET body=''", "ALTER TABLE plimsoll.entries DISABLE TRIGGER ALL"):
             with (
                 pytest.raises(psycopg.errors.InsufficientPrivilege),
-                psycopg.connect(database.replace("postgres@", "writer@")) as con,
+                psycopg.connect(database.replace("postgres@", "guard@")) as con,
             ):
                 con.execute(statement)  # type: ignore[call-overload]
     finally:
@@ -140,14 +133,14 @@ def test_a_role_that_may_not_change_entries_can_do_all_that_a_ledger_does(
 
 
 def test_a_role_that_may_make_no_ledger_says_what_to_grant(database: str, sql: Callable[[str], str]) -> None:
-    sql("DROP ROLE IF EXISTS writer; CREATE ROLE writer LOGIN")
+    sql("CREATE ROLE guard LOGIN")
     try:
         with pytest.raises(StoreReadOnly, match="may not make one") as caught:
-            Ledger.open(database.replace("postgres@", "writer@"))
+            Ledger.open(database.replace("postgres@", "guard@"))
         assert "GRANT CREATE ON DATABASE" in caught.value.fix
         Ledger.open(database).close()
         with pytest.raises(StoreReadOnly, match="permission denied"):
-            Ledger.open(database.replace("postgres@", "writer@"))
+            Ledger.open(database.replace("postgres@", "guard@"))
     finally:
         sql(FORGET_ROLE)
 
@@ -174,6 +167,36 @@ def test_a_first_opening_by_many_makes_one_ledger(database: str) -> None:
         assert sorted(entry.id for entry in ledger.entries(kinds=["note"])) == sorted(ids)
         assert len(ledger.reader.heads()) == 1
         check_trees(ledger)
+
+
+def test_the_database_has_the_tables_of_the_file_with_their_columns(database: str, tmp_path) -> None:
+    """As the reference says; what differs is said there, too."""
+
+    def columns(ledger: Ledger, sql: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for table, column in ledger.reader.rows(sql):
+            found.setdefault(table, []).append(column)
+        return found
+
+    with Ledger.open(tmp_path / "ledger.db") as file, Ledger.open(database) as ledger:
+        theirs = columns(
+            ledger,
+            "SELECT table_name::text,column_name::text FROM information_schema.columns WHERE table_schema='plimsoll'"
+            " ORDER BY 1,ordinal_position",
+        )
+        ours = columns(
+            file,
+            "SELECT m.name,c.name FROM sqlite_master m, pragma_table_info(m.name) c"
+            " WHERE m.type='table' AND m.name NOT LIKE 'sqlite%' ORDER BY m.name,c.cid",
+        )
+    said = (DOCS / "reference" / "ledger-format.md").read_text().partition("## The database")[2]
+    assert ours.pop("counters") == ["name", "value"]
+    assert theirs.pop("marks") == ["session", "mark", "at"]
+    assert theirs == ours
+    for what in ("`counters`", "`fences`", "`marks` (`session`, `mark`, `at`)", f"(of the tables, {VERSION})"):
+        assert what in said
+    for lock in (postgres_locks._CLASS, postgres_locks._SEALING, IN_USE):
+        assert str(lock) in said
 
 
 @pytest.mark.parametrize("key", ["format", "schema"])
@@ -267,9 +290,9 @@ def test_a_schema_that_holds_something_else_is_left_alone(database: str, sql: Ca
 
 
 def test_a_schema_that_was_made_for_us_is_used(database: str, sql: Callable[[str], str]) -> None:
-    sql("DROP ROLE IF EXISTS writer; CREATE ROLE writer LOGIN; CREATE SCHEMA plimsoll AUTHORIZATION writer")
+    sql("CREATE ROLE guard LOGIN; CREATE SCHEMA plimsoll AUTHORIZATION guard")
     try:
-        with Ledger.open(database.replace("postgres@", "writer@")) as ledger:
+        with Ledger.open(database.replace("postgres@", "guard@")) as ledger:
             ledger.append(decision())
     finally:
         sql(FORGET_ROLE)
@@ -521,7 +544,7 @@ def test_an_erased_key_is_gone_from_the_tables_when_they_were_vacuumed_as_the_ho
         erased, kept = ({name: (salt, key) for name, salt, key in rows}[name] for name in ("Anna", "Bert"))
         ledger.erase("Anna", by="dpo@example.org", reason="asked for")
         assert ledger.reader.rows("SELECT name,salt,key FROM subjects WHERE key IS NULL") == [(None, None, None)]
-    sql("VACUUM FULL plimsoll.subjects")
+    sql(VACUUM)
     pages = pages_of(postgres_server)
     assert all(secret not in pages for secret in erased)
     assert b"Anna" not in pages

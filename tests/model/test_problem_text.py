@@ -70,3 +70,10 @@ def test_all_faults_of_a_file_read_as_one_text(thirty_faults: str) -> None:
     assert shown.count("plimsoll.yaml:") == len(problems)
     assert shown.count(" | ") >= 2 * len(problems)
     assert "  10 |   single:     head-of-claim@example.org\n     |               ^\n" in shown
+
+
+@pytest.mark.parametrize("code", ["manifest.secret", "manifest.variable"])
+def test_a_line_that_may_hold_a_secret_is_not_shown(code):
+    where = Where(file="plimsoll.yaml", line=1, column=15)
+    found = Problem(code=code, message="no", where=where, fix="mend it")
+    assert format_problems([found], "environment: [KEY=sesame]") == "plimsoll.yaml:1:15: no\n    fix: mend it"

@@ -137,9 +137,9 @@ def test_a_target_that_sets_a_declared_variable_itself_is_found_out(tiny):
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("environment: [$HOME]", "write HOME: the name alone"),
-        ("environment: [API_KEY=x]", "write API_KEY: the name alone"),
-        ("environment: [a b]", "write a name such as MODEL_NAME"),
+        ("environment: [$HOME]", "write the variable's name alone"),
+        ("environment: [API_KEY=sesame]", "write the variable's name alone"),
+        ("environment: [a b]", "write the variable's name alone"),
         ("environment: HOME", "write [HOME]"),
         ("services: ['https://api.example.org/v1']", "did you mean 'api.example.org:443'?"),
         ("services: [localhost]", "write host:port"),
@@ -151,3 +151,4 @@ def test_what_names_neither_is_refused_with_what_was_meant(tiny, key, said):
     ran = tiny.run("check")
     assert ran.code == 2, ran
     assert said in ran.stderr
+    assert "sesame" not in ran.stdout + ran.stderr, "it may be a secret"

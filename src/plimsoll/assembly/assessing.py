@@ -107,7 +107,7 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
             uncovered=lambda: (*outside, *self.uncovered()),
             of_people=of_people,
             unenforced=unenforced,
-            declared=() if of_people else self.project.manifest.target.services,
+            declared=() if of_people else self.project.services,
             unseen=unseen,
         )
 

@@ -185,10 +185,16 @@ class Project:
         """Under which name the watcher of opened files notes what is opened for this system."""
         return str(self.folder.resolve())
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that the target rests on; who answers there is only declared."""
+        targets = (self.manifest.target, *self.manifest.target.standbys)
+        return tuple(dict.fromkeys(s for each in targets for s in (*each.services, each.service) if s))
+
     def watch(self, opened: OpenedFiles) -> None:
         """Begin to note what is opened and reached for this system, also in worker processes started from now on."""
         self._watcher = opened
-        opened.start(self.watched_as, services=self.manifest.target.services)
+        opened.start(self.watched_as, services=self.services)
 
     def uncovered(self, opened: OpenedFiles) -> tuple[str, ...]:
         """What had a part in it so far and is not covered, and what of the release has changed meanwhile.
@@ -197,7 +203,7 @@ class Project:
         ``service:host:port``.
         """
         files = uncovered(opened.of(self.watched_as), self.release.covered)
-        services = undeclared(opened.services(self.watched_as), self.manifest.target.services)
+        services = undeclared(opened.services(self.watched_as), self.services)
         return (
             *(self._relative(Path(p)) for p in files),
             *(f"{SERVICE}{service}" for service in services),

@@ -69,7 +69,12 @@ class Caller:
     async def acall(self, ask: Ask, limit_s: float | None) -> Called:
         """Ask from an event loop; without a limit a synchronous target runs right here, with no thread hop."""
         if self.target.is_async:
-            return await self._on_this_loop(ask, limit_s)
+            called = None
+            try:
+                called = await _run_async(self.target, ask, limit_s)
+            finally:
+                self.room.leave(0 if called is None else called.ns)
+            return called
         if limit_s is None:
             return self.here(ask)
         started = time.perf_counter_ns()
@@ -104,14 +109,6 @@ class Caller:
             if self._loop is not None:
                 self._loop.close()
                 self._loop = None
-
-    async def _on_this_loop(self, ask: Ask, limit_s: float | None) -> Called:
-        called = None
-        try:
-            called = await _run_async(self.target, ask, limit_s)
-        finally:
-            self.room.leave(0 if called is None else called.ns)
-        return called
 
     def _submit(self, ask: Ask, rings: Callable[[], object] | None = None) -> _Job | None:
         """Hand it to a thread; None, and the place is left, when the system has no more of them."""
@@ -227,7 +224,11 @@ class _LoopThread:
         def cancel() -> None:
             tasks[0].cancel()  # it was started before: the loop takes one thing after the other
 
-        self._loop.call_soon_threadsafe(start)
+        try:
+            self._loop.call_soon_threadsafe(start)
+        except RuntimeError:  # the guard is being closed
+            leave(0)
+            return Called(why="no-room", asked=False, error="the guard was closed")
         try:
             if bell.acquire(timeout=-1 if limit_s is None else limit_s + _LOOP_LAG_S) and ended:
                 return ended[0]
@@ -273,20 +274,23 @@ def _run_to_its_end(target: Target, ask: Ask) -> Called:
 
 async def _run_async(target: Target, ask: Ask, limit_s: float | None) -> Called:
     started = time.perf_counter_ns()
-    timeout = asyncio.timeout(limit_s)
+    timeout = None if limit_s is None else asyncio.timeout(limit_s)
     try:
-        async with timeout:
+        if timeout is None:
             returned = await target.ask(ask)
+        else:
+            async with timeout:
+                returned = await target.ask(ask)
     except KeyboardInterrupt:
         raise
     except BaseException as why:  # whatever a target raises is an outcome, never our end
-        if timeout.expired():
+        if timeout is not None and timeout.expired():
             return _late(started)
         task = asyncio.current_task()
         if isinstance(why, asyncio.CancelledError) and task is not None and task.cancelling():
             raise  # it is our caller who was cancelled
         return _raised(why, started)
-    if timeout.expired():  # it did not let itself be cancelled, and came late
+    if timeout is not None and timeout.expired():  # it did not let itself be cancelled, and came late
         return _late(started)
     return Called(returned=returned, ns=time.perf_counter_ns() - started)
 

@@ -47,14 +47,12 @@ class KeyRing:
         return known
 
     def _find(self, name: str) -> SubjectKey | None:
-        rows = self._store.rows("SELECT number,salt,key FROM subjects WHERE name=?", self._store.inside.stored(name))
-        return SubjectKey(number=rows[0][0], name=name, salt=rows[0][1], key=rows[0][2]) if rows else None
+        row = self._store.subject(name)
+        return None if row is None else SubjectKey(number=row[0], name=name, salt=row[1], key=row[2])
 
     def _add(self, name: str) -> SubjectKey:
         salt, key = new_secret(), new_secret()
-        sql = "INSERT INTO subjects (name,salt,key) VALUES (?,?,?) RETURNING number"
-        ((number,),) = self._store.rows(sql, self._store.inside.stored(name), salt, key)
-        return SubjectKey(number=number, name=name, salt=salt, key=key)
+        return SubjectKey(number=self._store.add_subject(name, salt, key), name=name, salt=salt, key=key)
 
     def box(self, name: str | None, stream: str, number: int) -> AESGCM:
         """What seals for a subject, or, without one, under the stream's own key."""

@@ -217,7 +217,7 @@ class Link:
     def fetch(self, sql: str, arguments: Sequence[Any] = ()) -> list[Row]:
         """All rows of one statement. Raises StoreError; StoreLost when the connection is gone."""
         with _Handled(self):
-            cursor = self._ready().execute(numbered(sql), arguments)
+            cursor = self._ready().execute(numbered(sql), arguments, binary=True)  # bytes as text take twice the room
             return cursor.fetchall() if cursor.description is not None else []
 
     def exchange(self, statements: Sequence[Statement | Many]) -> list[list[Row]]:
@@ -240,7 +240,7 @@ class Link:
 
     def _send(self, con: psycopg.Connection[Row], statement: Statement | Many) -> psycopg.Cursor[Row]:
         if not isinstance(statement, Many):
-            return con.execute(numbered(statement[0]), statement[1])
+            return con.execute(numbered(statement[0]), statement[1], binary=True)
         cursor = con.cursor()
         cursor.executemany(numbered(statement.sql), statement.rows)
         return cursor

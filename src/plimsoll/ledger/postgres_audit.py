@@ -182,7 +182,9 @@ class PostgresFile:
         """The entries at positions first … stop - 1 that are there, in order."""
         base = number << SHIFT
         found = self._rows(_ROW, POSITION, base + first, base + stop)
-        return [_plain(row) if any("\x01" in row[at] for at in _TEXT) else row for row in found]
+        if not any("\x01" in "".join([row[at] for row in found]) for at in _TEXT):
+            return found
+        return [_plain(row) for row in found]
 
     def kinds_by_index(self) -> dict[str, tuple[int, int]]:
         """What the index of rare kinds holds: kind → how many entries, sum of their ids modulo `KIND_MODULUS`."""

@@ -66,9 +66,6 @@ class SharedReader(Reader):
         self, where: str, values: tuple[Any, ...], limit: int, *, backwards: bool = False
     ) -> tuple[list[Row], bool]:
         """Rows of entries, up to the limit or to so many bytes of bodies; whether there may be more."""
-        if limit == 1:
-            rows = self.rows(f"SELECT {COLUMNS} FROM entries{where} LIMIT 1", *values)  # noqa: S608 - constants
-            return as_given(rows), bool(rows)
         way = "DESC" if backwards else "ASC"
         rows = self.rows(_BOUNDED.format(where=where, way=way), *values, limit)
         more = len(rows) == limit or sum(len(row[BODY]) for row in rows) > PAGE_BYTES
@@ -79,6 +76,11 @@ class SharedReader(Reader):
         sql = "SELECT value,fence,expires_ns FROM reservations WHERE space=? AND key=?"
         row = self.row(sql, findable(space), findable(key))
         return None if row is None else Reservation(space=space, key=key, value=row[0], fence=row[1], expires_ns=row[2])
+
+    def raw(self, stream: str, seq: int) -> Row | None:
+        """The row of one entry, with its text as it was given."""
+        row = super().raw(stream, seq)
+        return None if row is None else as_given([row])[0]
 
     def stored(self, text: str) -> str:
         """How a text that somebody gave is written in a column."""
@@ -102,7 +104,9 @@ class SharedReader(Reader):
 
 def as_given(rows: list[Row]) -> list[Row]:
     """Rows of entries with their text as it was given."""
-    return [_row_given(row) if any("\x01" in row[at] for at in _TEXT) else row for row in rows]
+    if not any("\x01" in "".join([row[at] for row in rows]) for at in _TEXT):
+        return rows
+    return [_row_given(row) for row in rows]
 
 
 def _row_given(row: Row) -> Row:

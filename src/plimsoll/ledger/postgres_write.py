@@ -310,6 +310,16 @@ class PostgresWriter(StoreWriter):
         rows = self.rows("SELECT name,number,salt,key FROM subjects WHERE name=ANY(?)", list(asked))
         return {asked[r[0]]: SubjectKey(number=r[1], name=asked[r[0]], salt=r[2], key=r[3]) for r in rows}
 
+    def subject(self, name: str) -> Row | None:
+        """Number, salt and key of a subject; None when nothing is kept of it."""
+        rows = self.rows("SELECT number,salt,key FROM subjects WHERE name=?", stored(name))
+        return rows[0] if rows else None
+
+    def add_subject(self, name: str, salt: bytes, key: bytes) -> int:
+        """Keep a subject that is new; its number."""
+        sql = "INSERT INTO subjects (name,salt,key) VALUES (?,?,?) RETURNING number"
+        return int(self.rows(sql, stored(name), salt, key)[0][0])
+
     def apply(self, ops: Sequence[Op], now_ns: int) -> list[Reservation | None]:
         """Apply all of ``ops`` or none. Raises Taken."""
         return self._reservations.apply(ops, now_ns)

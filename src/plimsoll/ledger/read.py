@@ -240,12 +240,11 @@ class Reader(ABC):
         return None if row is None else entry_of(stream, row)
 
     def raw(self, stream: str, seq: int) -> Row | None:
-        """The row of one entry, exactly as stored."""
+        """The row of one entry, with its text as it was given."""
         number = self.number_of(stream)
         if number is None or not 0 <= seq <= POSITION:
             return None
-        rows, _ = self.page(" WHERE id=?", (number << SHIFT | seq,), 1)
-        return rows[0] if rows else None
+        return self.row(f"SELECT {COLUMNS} FROM entries WHERE id=?", number << SHIFT | seq)  # noqa: S608 - constants
 
     def entries(
         self,

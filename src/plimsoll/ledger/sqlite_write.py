@@ -134,7 +134,18 @@ class SqliteWriter(StoreWriter):
             self._cursor.executemany("INSERT INTO tiles VALUES (?,?)", tiles)
             self._cursor.executemany("INSERT INTO nodes VALUES (?,?)", nodes)
 
-    # ── reservations ──
+    # ── subjects and reservations ──
+
+    def subject(self, name: str) -> Row | None:
+        """Number, salt and key of a subject; None when nothing is kept of it."""
+        row: Row | None = self._con.execute("SELECT number,salt,key FROM subjects WHERE name=?", (name,)).fetchone()
+        return row
+
+    def add_subject(self, name: str, salt: bytes, key: bytes) -> int:
+        """Keep a subject that is new; its number."""
+        cursor = self._con.execute("INSERT INTO subjects (name,salt,key) VALUES (?,?,?)", (name, salt, key))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
 
     def apply(self, ops: Sequence[Op], now_ns: int) -> list[Reservation | None]:
         """Apply all of ``ops`` or none.

@@ -195,6 +195,14 @@ class StoreWriter(ABC):
         """Delete expired reservations, at most so many; how many."""
 
     @abstractmethod
+    def subject(self, name: str) -> Row | None:
+        """Number, salt and key of a subject; None when nothing is kept of it."""
+
+    @abstractmethod
+    def add_subject(self, name: str, salt: bytes, key: bytes) -> int:
+        """Keep a subject that is new; its number."""
+
+    @abstractmethod
     def erasures(self) -> int:
         """How many subjects were ever erased, where keys are held in memory; else always the same."""
 

@@ -12,6 +12,9 @@ from plimsoll.model.yaml_source import LINE_BREAK
 _WIDTH: Final = 100  # columns of an offending line that are shown; a longer one is cut around the caret
 _BEFORE: Final = 60  # of these, how many stand before the caret at most
 
+# Of these the line is not shown: what stands there may be a secret, and a terminal's lines end up in logs.
+_UNSHOWN: Final = frozenset({"manifest.secret", "manifest.variable"})
+
 
 def format_problems(problems: Sequence[Problem], source_text: str | None = None) -> str:
     """The problems as text for a terminal, without colour, one after the other.
@@ -36,7 +39,7 @@ def format_problems(problems: Sequence[Problem], source_text: str | None = None)
 def _block(problem: Problem, lines: Sequence[str]) -> str:
     place = f"{problem.where}: " if problem.where else ""
     number = problem.where.line if problem.where else 0
-    margin = len(str(number)) if 0 < number <= len(lines) else 0
+    margin = len(str(number)) if 0 < number <= len(lines) and problem.code not in _UNSHOWN else 0
     rows = [f"{place}{problem.message}"]
     if margin:
         column = problem.where.column if problem.where else 0
