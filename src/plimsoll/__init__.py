@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from plimsoll.assembly.guard import Guard
     from plimsoll.errors import PlimsollError
     from plimsoll.model.decision import Answer, Disposition, Result
+    from plimsoll.model.principal import Principal
 
-__all__ = ["Answer", "Disposition", "Guard", "PlimsollError", "Result"]
+__all__ = ["Answer", "Disposition", "Guard", "PlimsollError", "Principal", "Result"]
 
 _WHERE = {
     "Answer": "plimsoll.model.decision",
     "Disposition": "plimsoll.model.decision",
     "Guard": "plimsoll.assembly.guard",
     "PlimsollError": "plimsoll.errors",
+    "Principal": "plimsoll.model.principal",
     "Result": "plimsoll.model.decision",
 }
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy.a_page import NOW_NS
 
+from plimsoll.model.cited import SourceFinding as Found
 from plimsoll.model.knowledge import Knowledge, OnTrouble, Source
 from plimsoll.model.principal import Principal
 from plimsoll.model.quantity import Quantity
-from plimsoll.policy.sources import SourceFinding as Found
 from plimsoll.policy.sources import SourcesRuling, SourcesVerdict, rule_on_sources, troubled
 
 REPORT = dict.fromkeys(("on_outdated", "on_unreachable", "on_conflict"), OnTrouble.REPORT)

@@ -339,6 +339,7 @@ class Project:
             deadline_s=None if manifest.target.deadline is None else manifest.target.deadline.base,
             call=call_rules(manifest.target),
             fallback=fallback_steps(manifest.target),
+            knowledge=manifest.knowledge,
             batched=manifest.durability is Durability.BATCHED,
             seal=manifest.data.classification in SEALED,
             run=run,

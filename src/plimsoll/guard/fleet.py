@@ -25,6 +25,7 @@ from plimsoll.guard.stream import Sink
 from plimsoll.ledger import Draft, Entry, Taken
 from plimsoll.model.control import Action, Control
 from plimsoll.model.decision import Answer
+from plimsoll.model.principal import Principal
 from plimsoll.policy import Beside, Obeyed, is_in_share
 
 COUNTED: Final = "canary.counted"
@@ -75,16 +76,18 @@ class Fleet(Guard):
         deadline_s: float | None = None,
         via: str = "",
         hold: str = "",
+        principal: Principal | None = None,
     ) -> Answer:
         asked = (type_, given, subject, source, key, replay_of, deadline_s)
         if not self._state.releases or path is not self._live:  # a wrapped function is of the release that lies here
-            return super()._decide(path, *asked, via=via, hold=hold)
+            return super()._decide(path, *asked, via=via, hold=hold, principal=principal)
         guard, via, hold = self._choose(subject or key or _content(given))
         started = time.perf_counter()
         with self._in_flight(guard):
             # Called by class: of the release that lies here this is the overridden one, which would choose again.
-            answer = Guard._decide(guard, guard._live, *asked, via=via, hold=hold)  # noqa: SLF001 - guards are of one kind
-        self._after(answer, via, started, asked)
+            chosen = guard._live  # noqa: SLF001 - guards are of one kind
+            answer = Guard._decide(guard, chosen, *asked, via=via, hold=hold, principal=principal)  # noqa: SLF001
+        self._after(answer, via, started, (*asked[:4], principal))
         return answer
 
     async def _adecide(
@@ -99,15 +102,18 @@ class Fleet(Guard):
         via: str = "",
         hold: str = "",
         sink: Sink | None = None,
+        principal: Principal | None = None,
     ) -> Answer:
         asked = (type, input, subject, source, key, replay_of, deadline_s)
         if not self._state.releases:
-            return await super()._adecide(*asked, via=via, hold=hold, sink=sink)
+            return await super()._adecide(*asked, via=via, hold=hold, sink=sink, principal=principal)
         guard, via, hold = self._choose(subject or key or _content(input))
         started = time.perf_counter()
         with self._in_flight(guard):
-            answer = await Guard._adecide(guard, *asked, via=via, hold=hold, sink=sink)  # noqa: SLF001 - as above
-        self._after(answer, via, started, asked)
+            answer = await Guard._adecide(  # noqa: SLF001 - as above
+                guard, *asked, via=via, hold=hold, sink=sink, principal=principal
+            )
+        self._after(answer, via, started, (*asked[:4], principal))
         return answer
 
     def judged(self, release: str, *, wrong: bool) -> None:
@@ -182,7 +188,7 @@ class Fleet(Guard):
             self._tally.add(answer, by_canary=via == "canary", seconds=time.perf_counter() - started)
         if shadow is not None and not answer.replayed and is_in_share(answer.record, shadow.release, shadow.share):
             with contextlib.suppress(queue.Full):
-                self._copies.put_nowait((shadow.release, answer.record, *asked[:4]))
+                self._copies.put_nowait((shadow.release, answer.record, *asked))
 
     # -- keeping them ready
 
@@ -290,14 +296,14 @@ class Fleet(Guard):
     def _copy(self) -> None:
         while not self._ending:
             try:
-                release, record, type_, given, subject, source = self._copies.get(timeout=0.2)
+                release, record, type_, given, subject, source, principal = self._copies.get(timeout=0.2)
             except queue.Empty:
                 continue
             guard = self._guard_of(release)
             if guard is not None:
                 try:
                     with self._in_flight(guard):
-                        guard.shadow(type_, given, of=record, subject=subject, source=source)
+                        guard.shadow(type_, given, of=record, subject=subject, source=source, principal=principal)
                 except PlimsollError as error:
                     _LOG.warning("a shadow copy was not recorded: %s", error)
 

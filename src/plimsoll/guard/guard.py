@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from plimsoll.contract import Checker
-from plimsoll.errors import UsageError
+from plimsoll.errors import Conflict, UsageError
 from plimsoll.guard.admission import Admission
 from plimsoll.guard.border import Border
 from plimsoll.guard.controls import Controls
@@ -35,6 +35,7 @@ from plimsoll.guard.target import PythonTarget, Target
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
 from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Tier
+from plimsoll.model.principal import Principal
 
 R = TypeVar("R")
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
@@ -90,7 +91,7 @@ class Guard:
         self._border = border
         self._chance = chance
         self._admission = Admission(inputs, default_input)
-        self._outlet = Outlet(output)
+        self._outlet = Outlet(output, settings.knowledge)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
         self._lanes: list[Lane] = []  # the manifest's target first
@@ -113,6 +114,7 @@ class Guard:
         key: str = "",
         replay_of: str = "",
         deadline_s: float | None = None,
+        principal: Principal | None = None,
     ) -> Answer:
         """Take one decision, record it, and answer.
 
@@ -126,6 +128,8 @@ class Guard:
             replay_of: the quarantined record that this one mends.
             deadline_s: seconds that this caller waits at most, above 0; it can shorten the declared deadline and not
                 extend it. The time that the record takes to be written comes on top, and is never cut.
+            principal: who asks. An answer that rests on a source that they may not see is refused; None: nobody knows,
+                and everything but what is open to all is closed.
 
         Returns:
             The answer; its record is durable, unless the manifest says ``durability: batched``.
@@ -135,7 +139,7 @@ class Guard:
             UsageError: the key was used before with another input, or by a call that has not ended; or the deadline is
                 no time.
         """
-        return self._decide(self._live, type, input, subject, source, key, replay_of, deadline_s)
+        return self._decide(self._live, type, input, subject, source, key, replay_of, deadline_s, principal=principal)
 
     def shadow(
         self,
@@ -145,6 +149,7 @@ class Guard:
         of: str,
         subject: str | None = None,
         source: str = "",
+        principal: Principal | None = None,
     ) -> str:
         """Take a copy of a decision that another release has taken; nothing of it is released.
 
@@ -156,11 +161,13 @@ class Guard:
             of: the id of the decision's record.
             subject: as of the decision; erasing the subject erases the copy.
             source: as of the decision.
+            principal: as of the decision.
 
         Returns:
             The id of the entry.
         """
         passage = self._begin(type, input, subject, source, "", "", None)
+        passage.principal = principal
         if self._admission.needs_target(passage) and not self._live.at_once(passage):
             finish(self._live.follow(passage, FROM_THREAD))
         draft = draft_of(passage, self.settings, passage.steps())
@@ -178,14 +185,16 @@ class Guard:
         deadline_s: float | None = None,
         via: str = "",
         hold: str = "",
+        principal: Principal | None = None,
     ) -> Answer:
         passage = self._begin(type_, given, subject, source, key, replay_of, deadline_s)
+        passage.principal = principal
         passage.route, passage.hold = via, hold
         mine: Reservation | None = None
         if key:
             begun = self._once.begin(type_, key, passage.intake)
             if isinstance(begun, str):
-                return self.recorded(begun)
+                return self._again(begun, key, principal)
             mine = begun
         try:
             if self._admission.needs_target(passage) and not path.at_once(passage):
@@ -208,13 +217,14 @@ class Guard:
         key: str = "",
         replay_of: str = "",
         deadline_s: float | None = None,
+        principal: Principal | None = None,
     ) -> Answer:
         """As `decide`, for an event loop: the same path without a thread hop, waiting for the disk by ``await``.
 
         A synchronous target without a deadline runs in the loop's own thread. A call that is cancelled on its way is
         recorded as failed.
         """
-        return await self._adecide(type, input, subject, source, key, replay_of, deadline_s)
+        return await self._adecide(type, input, subject, source, key, replay_of, deadline_s, principal=principal)
 
     def stream(
         self,
@@ -225,12 +235,14 @@ class Guard:
         source: str = "",
         deadline_s: float | None = None,
         watch: Watch | None = None,
+        principal: Principal | None = None,
     ) -> Streamed:
         """Take one decision whose answer leaves in pieces, as the target makes it.
 
         That the stream began is on record before its first byte leaves. The decision's own record ends it, and says
         what was inspected up to which byte. A type that a person may have to release gives no pieces: its answer is
-        whole, or held. The same holds for a target that does not stream.
+        whole, or held. The same holds for a target that does not stream, and where the manifest declares `knowledge`:
+        what an answer rests on is known at its end.
 
         Args:
             type: as for `decide`.
@@ -239,6 +251,7 @@ class Guard:
             source: as for `decide`.
             deadline_s: as for `decide`; it holds for the whole stream.
             watch: looks at the text so far at each piece; what it gives, if not "", ends the stream.
+            principal: as for `decide`.
         """
         kind = self.settings.types.get(type)
         started = Draft(
@@ -248,11 +261,14 @@ class Guard:
             body=msgspec.json.encode(Started(release=self.settings.release, type=type[:80])),
         )
         sink = Sink(self.ledger, started, watch)
-        pours = sink if kind is not None and kind.tier is Tier.AUTOMATIC else None
+        may_pour = kind is not None and kind.tier is Tier.AUTOMATIC and not self.settings.knowledge
+        pours = sink if may_pour else None
 
         async def decided() -> Answer:
             try:
-                return await self._adecide(type, input, subject, source, "", "", deadline_s, sink=pours)
+                return await self._adecide(
+                    type, input, subject, source, "", "", deadline_s, sink=pours, principal=principal
+                )
             finally:
                 await sink.end()
 
@@ -270,14 +286,16 @@ class Guard:
         via: str = "",
         hold: str = "",
         sink: Sink | None = None,
+        principal: Principal | None = None,
     ) -> Answer:
         passage = self._begin(type, input, subject, source, key, replay_of, deadline_s)
+        passage.principal = principal
         passage.route, passage.hold, passage.sink = via, hold, sink
         mine: Reservation | None = None
         if key:
             begun = await asyncio.to_thread(self._once.begin, type, key, passage.intake)
             if isinstance(begun, str):
-                return self.recorded(begun)
+                return self._again(begun, key, principal)
             mine = begun
         try:
             if self._admission.needs_target(passage) and not self._live.at_once(passage):
@@ -346,6 +364,16 @@ class Guard:
             hurried=hurried,
             intake=take_in(given),
         )
+
+    def _again(self, record: str, key: str, principal: Principal | None) -> Answer:
+        """The answer of an earlier call, for who asked then: another one may not be allowed to see it."""
+        entry = self.ledger.get(record)
+        asked_by = "" if entry is None else msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord).principal
+        if asked_by != ("" if principal is None else principal.id):
+            raise Conflict(
+                f"the idempotency key '{key}' was used by another principal", fix="use keys that no two callers share"
+            )
+        return self.recorded(record)
 
     def recorded(self, record: str) -> Answer:
         """The answer of an earlier call, as the ledger has it.

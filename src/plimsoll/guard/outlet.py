@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +17,8 @@ from plimsoll.guard.passage import Passage
 from plimsoll.guard.target import as_result
 from plimsoll.model.decision import Disposition, Reason, Result, Verdict
 from plimsoll.model.egress import EgressVerdict
-from plimsoll.policy import Admitted, why_held
+from plimsoll.model.knowledge import Knowledge
+from plimsoll.policy import Admitted, SourcesVerdict, rule_on_sources, why_held
 
 _NAMED: Final = 5  # broken rules that a step of the record names; the output itself stands beside them
 
@@ -32,10 +36,19 @@ class Outlet:
 
     Args:
         contract: of what leaves; None: it is not checked.
+        knowledge: what answers may rest on, by name.
+        clock: nanoseconds since the epoch, UTC; documents age by it.
     """
 
-    def __init__(self, contract: Checker | None) -> None:
+    def __init__(
+        self,
+        contract: Checker | None,
+        knowledge: Mapping[str, Knowledge] = MappingProxyType({}),
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._contract = contract
+        self._knowledge = knowledge
+        self._clock = clock
 
     def refuses(self, passage: Passage, returned: Any, admitted: Admitted | None = None) -> Refused | None:
         """Check what a step gave, and decide whether it leaves without a person; None: that is how the passage ends.
@@ -57,8 +70,18 @@ class Outlet:
         passage.result, passage.output = result, output
         if self._contract is not None and (broken := self._breaks(self._contract, passage, result, output)):
             return broken
+        held = ""
+        if result.sources:
+            ruling = rule_on_sources(
+                result.sources, knowledge=self._knowledge, principal=passage.principal, now_ns=self._clock()
+            )
+            passage.cited = ruling.cited
+            if ruling.verdict is SourcesVerdict.REFUSE:
+                passage.end(Disposition.REFUSED, f"sources: {ruling.why}")
+                return None
+            held = f"sources: {ruling.why}" if ruling.verdict is SourcesVerdict.HOLD else ""
         assert passage.kind is not None, "an undeclared type is refused before the call"
-        held = why_held(passage.kind.tier, result.confidence, passage.kind.review_below)
+        held = why_held(passage.kind.tier, result.confidence, passage.kind.review_below) or held
         if not held and admitted is not None and admitted.verdict is EgressVerdict.NEEDS_PERSON:
             held = f"{EGRESS}: {admitted.why}"
         passage.end(Disposition.HELD if held else Disposition.ANSWERED, held)

@@ -9,7 +9,9 @@ import msgspec
 
 from plimsoll.guard.intake import Intake
 from plimsoll.guard.settings import GuardedType
+from plimsoll.model.cited import Cited
 from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
+from plimsoll.model.principal import Principal
 from plimsoll.policy import Admitted
 
 NS: Final = time.perf_counter_ns
@@ -54,7 +56,7 @@ class Passage(msgspec.Struct, kw_only=True):
     kind: GuardedType | None
     source: str
     subject: str | None
-    principal: str | None = None  # who asks, and with whose permissions the target looks things up
+    principal: Principal | None = None  # who asks, and with whose permissions the target looks things up
     key: str
     replay_of: str
     started: int
@@ -81,6 +83,7 @@ class Passage(msgspec.Struct, kw_only=True):
     output: bytes | None = None
     output_verdict: Verdict = Verdict.NONE
     output_broken: tuple[Reason, ...] = ()
+    cited: tuple[Cited, ...] = ()
     error: str = ""
 
     @property

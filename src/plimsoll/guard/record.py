@@ -48,6 +48,8 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         durability="batched" if settings.batched else "before-answer",
         key=passage.key,
         replay_of=passage.replay_of,
+        principal="" if passage.principal is None else passage.principal.id,
+        cited=passage.cited,
         run=settings.run,
         rehearsal=settings.rehearsal,
     )

@@ -10,6 +10,7 @@ import msgspec
 from plimsoll.guard.breaker import BreakerRule
 from plimsoll.guard.retry import RetryRule
 from plimsoll.model.decision import Tier
+from plimsoll.model.knowledge import Knowledge
 from plimsoll.model.manifest import Consequence
 
 # Callers that may wait for each place. The last of a full queue waits about as long as this many calls take: a burst of
@@ -75,6 +76,7 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: float | None = None  # for a whole decision but its record; None: as long as it takes
     call: CallRules = CallRules()
     fallback: tuple[FallbackStep, ...] = ()  # what is done when the target does not answer, in order
+    knowledge: Mapping[str, Knowledge] = {}  # what answers may rest on, by name
     batched: bool = False
     seal: bool = True  # encrypt what is recorded
     run: str = ""  # id of the assessment this guard measures for; "" in earnest

@@ -11,6 +11,7 @@ import msgspec
 
 from plimsoll.engine.python_import import import_callable
 from plimsoll.model.decision import Result
+from plimsoll.model.principal import Principal
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +20,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     record: Any
     type: str = ""  # decision type
     subject: str | None = None  # the person or case it is about
-    principal: str | None = None  # who asks, and with whose permissions the target looks things up
+    principal: Principal | None = None  # who asks, and with whose permissions the target looks things up
     key: str = ""  # the same for every attempt at one decision, so that a service can tell a repetition
     attempt: int = 1
     push: Callable[[Any], Awaitable[None]] | None = None  # takes the answer's pieces as they come

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from plimsoll.model.cited import Cited
 from plimsoll.model.egress import EgressNote
 
 NO_JSON: Final = msgspec.Raw()  # msgspec has no optional raw JSON; this one is left out when a record is written
@@ -168,6 +169,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     durability: str = "before-answer"
     key: str = ""  # idempotency key
     replay_of: str = ""  # the quarantined record this one replays
+    principal: str = ""  # who asked, as the organisation names them
+    cited: tuple[Cited, ...] = ()  # each source of the answer, with what was found of it
     run: str = ""  # the assessment it was taken for; empty in earnest
     stream: StreamRecord | None = None  # it was answered in pieces
     rehearsal: bool = False  # sent by a load test, over and over: nobody has to mend what it quarantines
