@@ -139,6 +139,7 @@ def test_a_service_is_started_with_as_a_callable_is(tmp_path, sample, target, ki
     assert not manifest.target.python
     assert list(manifest.decisions) == [decision]
     assert placeholders(manifest)
+    assert "# governance:" in started.manifest.read_text()
 
 
 def test_a_service_that_is_started_with_can_be_asked(tmp_path, sample):

@@ -63,7 +63,7 @@ decisions:                     # every kind of decision it makes or influences
 data:
   classification: personal     # public | internal | confidential | personal | special
   {inputs}
-{samples}
+{governance}{samples}
 
 load: {{peak: 10/s, expected: 1000/day}}    # a guess: write what is expected in earnest
 review: {{per_item: 1 min, capacity: 4 h}}  # time for one held decision; reviewers' time there is in a day
@@ -117,6 +117,10 @@ _CHAT: Final = """\
 _KEY: Final = "    key: {env: OPENAI_API_KEY}    # a secret is named, never written here"
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
+_GOVERNANCE: Final = """\
+# governance: governance.yaml  # which data may go to the service; without that page, only public data does
+"""
+
 _SAMPLES: Final = """\
 samples:                       # what the assessments measure with: real input, not made up
   feed: {feed}
@@ -145,6 +149,7 @@ def starting_manifest(target: str, sample: str | None, contract: str | None, sys
         target=block,
         decision=_written(decision),
         inputs=f"inputs: [{_written(contract)}]" if contract else "# inputs: [contracts/input.odcs.yaml]",
+        governance="" if block.startswith("  python:") else _GOVERNANCE,
         samples=_SAMPLES.format(feed=_written(sample)) if sample else _NO_SAMPLES,
     )
 
