@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 from ledger.cutting_proxy import CuttingProxy
+from ledger.test_verify_attacks import OURS
 
 from plimsoll.errors import StoreError, StoreLost, StoreUnsure
-from plimsoll.ledger import Draft, Erased, Ledger, LedgerSettings, Replace, Reserve, verify_ledger
+from plimsoll.ledger import Draft, Erased, FileWitness, Ledger, LedgerSettings, Replace, Reserve, verify_ledger
+from plimsoll.ledger.records import Gap
 from plimsoll.testing.postgres import TemporaryServer, database_of
 from plimsoll.testing.store import Tally, check_trees, decision, wait_until
 
@@ -287,3 +293,35 @@ def test_a_session_that_was_ended_by_somebody_is_one_more_loss(postgres_server: 
         assert [entry.id for entry in ledger.entries(kinds=["decision"])] == ids
         assert [id_.rpartition("-")[2] for id_ in ids] == list("01234")
         check_trees(ledger)
+
+
+def test_a_server_that_comes_back_without_what_it_had_acknowledged_is_noticed_and_recorded(tmp_path: Path) -> None:
+    """As when a standby takes over that had not received all: nothing is written behind the hole."""
+    witness = FileWitness(tmp_path / "witness")
+    with TemporaryServer.start() as server:
+        address = server.new_database()
+        ledger = Ledger.open(address, settings=PATIENT, witness=witness, signer=OURS)
+        kept = [ledger.append(decision(b"%d" % n)) for n in range(300)]
+        server.stop("fast")
+        data, backup = server.place / "data", server.place / "backup"
+        shutil.copytree(data, backup)
+        owner = data.stat()
+        for path in (backup, *backup.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+        server.start_again()
+        lost = [ledger.append(decision(b"%d" % n)) for n in range(300, 310)]
+        ledger.checkpoint()
+        server.stop("immediate")
+        shutil.rmtree(data)
+        backup.rename(data)
+        server.start_again()
+        after = ledger.append(decision(b"after"))
+        assert after.partition("-")[0] != kept[0].partition("-")[0]
+        assert [entry.id for entry in ledger.entries(kinds=["decision"])] == [*kept, after]
+        (gap,) = (msgspec.json.decode(entry.body, type=Gap) for entry in ledger.entries(kinds=["gap"]))
+        assert (gap.stream, gap.size, gap.at_most) == (lost[0].partition("-")[0], 300, 10)
+        check_trees(ledger)
+        ledger.close()
+        assert verify_ledger(address).ok
+        report = verify_ledger(address, trusted_keys=[OURS.public], witness=witness)
+        assert not report.ok, "the witness knows better"

@@ -11,6 +11,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -307,6 +308,11 @@ def test_missing_places_are_named(database: str) -> None:
         Ledger.open(f"{database}_not")
     with pytest.raises(StoreLost, match="cannot be reached"):
         Ledger.open("postgresql://postgres@127.0.0.1:1/x")
+
+
+def test_an_address_is_a_text_and_no_path(database: str) -> None:
+    with pytest.raises(UsageError, match="a text, not a path"):
+        Ledger.open(Path(database))
 
 
 # ── what a server must be like ──

@@ -24,11 +24,12 @@ Plimsoll: the load line for AI systems. It measures readiness, refuses what is b
   plimsoll assess NAME [MANIFEST]    one assessment: evaluation, contracts, stability, accountability, organisation
   plimsoll gate [MANIFEST]           judges the evidence there is; --attest FILE signs the verdict
   plimsoll verify FILE               checks an attestation, offline: --subject DIGEST --trust FILE
-  plimsoll threshold show|sign       the line, and the signature of the person who sets it
+  plimsoll threshold show|sign|history
+                                     the line, and the signature of the person who sets it
   plimsoll accept [MANIFEST]         an owner or operator accepts a release with their own key
   plimsoll govern show|decide|exceptions
                                      the governance page: what it says, and whether this data may go there
-  plimsoll keys new|show             makes a key; shows its public half for trust.yaml
+  plimsoll keys new|show|ledger      makes a key; shows its public half for trust.yaml
   plimsoll decide TYPE [INPUT]       decisions from the shell: JSON Lines in, JSON Lines out
   plimsoll rollout build|shadow|canary|promote|rollback|end|list
                                      releases: keep one, run it beside the live one, promote it, go back
@@ -37,7 +38,7 @@ Plimsoll: the load line for AI systems. It measures readiness, refuses what is b
   plimsoll control stop|resume       makes every running guard hold for people, and takes it back
   plimsoll quarantine list|show|replay|discard
                                      what could not be processed, and why; mend it and send it through again
-  plimsoll ledger verify|show|prove|check|erase
+  plimsoll ledger verify|show|prove|check|erase|begin
                                      the record: is it whole, what stands in it, prove one entry, forget a person
   plimsoll completion bash|zsh       lets the shell complete commands and options
 

@@ -101,6 +101,8 @@ class Follower:
         # Those that were growing before may have been sealed since, with entries that are still to be told.
         growing = self._reader.growing()
         sizes = self._reader.sizes(above=self._highest, also=growing | self._growing)
+        for number, size in sizes.items():  # a server that took over from another may not have received all
+            self._sizes[number] = min(size, self._sizes.get(number, 0))
         grown = {number: size for number, size in sizes.items() if size > self._sizes.get(number, 0)}
         for entry in self._reader.entries(self._kinds, after=self._sizes, until=grown):
             if self._stop.is_set():

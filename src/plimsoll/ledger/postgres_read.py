@@ -136,6 +136,7 @@ class PostgresReader(SharedReader):
                 try:
                     if not self._link.is_up:
                         self._link.connect(None if self._is_follower else until)
+                        self.forget()  # it may be another server, which has not received all
                     return self._link.fetch(sql, arguments)
                 except StoreLost:
                     if self._is_follower or time.monotonic() >= until:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 from plimsoll.errors import StoreError, StoreLost, StoreUnsure
 from plimsoll.ledger.keys import SubjectKey, new_secret
 from plimsoll.ledger.merkle import TILE_LEVELS
-from plimsoll.ledger.numbering import DECISION, NODE_SHIFT, ROOT_STREAM, SHIFT, Row
+from plimsoll.ledger.numbering import DECISION, NODE_SHIFT, POSITION, ROOT_STREAM, SHIFT, Row
 from plimsoll.ledger.postgres import CHANNEL, Link, Many, Statement
 from plimsoll.ledger.postgres_locks import StreamLocks
 from plimsoll.ledger.postgres_pack import byteas, int8s, packed, portions, stored
@@ -61,6 +61,8 @@ class PostgresWriter(StoreWriter):
         self._has_begun = False  # the server has heard of it
         self._last: tuple[int, bytes] | None = None  # key and leaf of the last entry put in it
         self._mark = b""  # what it leaves when it puts none
+        self._sizes: dict[int, int] = {}  # of streams of ours, as committed
+        self._put: dict[int, int] = {}  # …and as put in the open transaction
         self._opened: list[int] = []  # streams registered in it…
         self._sealed: list[int] = []  # …and sealed
         self._generation = 0
@@ -82,6 +84,7 @@ class PostgresWriter(StoreWriter):
                     raise
             else:
                 self._generation, self._renewed = self._link.generation, True
+                self.inside.forget()
 
     def close(self) -> None:
         """Close the connection."""
@@ -104,7 +107,7 @@ class PostgresWriter(StoreWriter):
 
     def _forget(self) -> None:
         self._held_back, self._has_begun, self._last, self._mark = [], False, None, b""
-        self._opened, self._sealed = [], []
+        self._opened, self._sealed, self._put = [], [], {}
         self._reservations.forget()
         self._is_in = False
 
@@ -124,6 +127,7 @@ class PostgresWriter(StoreWriter):
             self._send([])
         except StoreLost as error:
             self._find_out(error)
+        self._sizes |= self._put
         self._locks.give(self._sealed)
         self._locks.give_claimed()
         self._until, self._tries = None, 0
@@ -262,6 +266,12 @@ class PostgresWriter(StoreWriter):
         """Whether a stream is ours to write, and not sealed."""
         return self._locks.holds(number) and super().is_open(number)
 
+    def missing(self, stream: str, number: int) -> int:
+        """How many entries the server has lost: one that took over from it had not received them, or a backup."""
+        known = self._sizes.get(number, 0)
+        there = self.rows("SELECT 1 FROM streams WHERE id=? AND number=?", stream, number)
+        return max(0, known - self.inside.end(number)[0]) if there else known
+
     def seal(self, number: int, size: int, root: bytes, now_ns: int) -> None:
         """Close a stream for good."""
         super().seal(number, size, root, now_ns)
@@ -275,6 +285,8 @@ class PostgresWriter(StoreWriter):
             for portion in portions(rows):
                 self.run(_INSERT_MANY, *packed(portion))
         self._last = (rows[-1][0], rows[-1][-2])
+        if self._locks.holds(number):
+            self._put[number] = (rows[-1][0] & POSITION) + 1
         if grown is not None:
             base = number << SHIFT
             ids = [base | index for index, _ in grown.tiles]

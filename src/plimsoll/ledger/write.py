@@ -129,6 +129,10 @@ class StoreWriter(ABC):
         """Whether a stream is not sealed."""
         return bool(self.rows("SELECT 1 FROM heads WHERE stream=?", number))
 
+    def missing(self, stream: str, number: int) -> int:  # noqa: ARG002 - what is in a file stays there
+        """How many entries that were committed to a stream of ours the store has no more."""
+        return 0
+
     @abstractmethod
     def put(self, number: int, rows: Sequence[Row], grown: Grown | None) -> None:
         """Store entries, and what they complete of the tree."""

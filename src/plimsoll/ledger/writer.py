@@ -142,8 +142,21 @@ class Writer:
             self._erasures = erasures
             self._keys.forget()
         for durability, stream in list(self._streams.items()):
-            if not self._file.is_open(stream.number):
+            missing = self._file.missing(stream.id, stream.number)
+            if missing or not self._file.is_open(stream.number):
                 del self._streams[durability]
+            if missing:
+                self._record_loss(stream, missing)
+
+    def _record_loss(self, stream: Stream, missing: int) -> None:
+        """The store came back without entries that it had acknowledged: that is said, and their places stay empty."""
+        self._file.take_root()
+        inside = self._file.inside
+        size = inside.end(stream.number)[0] if inside.number_of(stream.id) == stream.number else 0
+        gap = Gap(stream=stream.id, size=size, window_ms=0.0, at_most=missing)
+        self._to_root([draft_of(gap)], self._clock())
+        if self._file.is_open(stream.number):
+            self._seal(stream.id, stream.number, inside.tail(stream.number, size), crashed=True)
 
     # ── streams ──
 
