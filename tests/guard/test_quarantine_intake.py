@@ -109,6 +109,14 @@ def test_brackets_inside_texts_are_no_depth(value, deeper):
     assert bool(take_in(value).reasons) is (depth(value) > MAX_DEPTH)
 
 
+def test_a_text_that_closes_what_it_does_not_open_hides_no_depth():
+    deep = "x"
+    for _ in range(MAX_DEPTH):
+        deep = [deep]
+    assert take_in(["]", deep, "["]).reasons
+    assert not take_in(["]", deep[0], "["]).reasons
+
+
 def test_through_the_guard_such_an_output_does_not_leave(open_guard, record_of):
     answer = open_guard(lambda _: Form(NAN), contract=None).decide("read", 1)
     assert (answer.disposition, answer.why, answer.output) == (Disposition.FAILED, "output-type", None)

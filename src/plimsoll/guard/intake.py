@@ -129,21 +129,16 @@ def _is_too_deep(encoded: bytes) -> bool:
     """
     if encoded.count(b"[") + encoded.count(b"{") <= MAX_DEPTH:
         return False
-    left = encoded.translate(_AS_LISTS, _NO_BRACKET)
+    # Brackets inside texts count for nothing; left in, a text could close what it does not open, and hide depth.
+    left = _TEXT.sub(b"", encoded).translate(_AS_LISTS, _NO_BRACKET)
     for _ in range(MAX_DEPTH):  # each time, the innermost ones go
         left = left.replace(b"[]", b"")
-    if not left:
-        return False
-    depth = deepest = 0
-    for match in _TEXT_OR_BRACKET.finditer(encoded):  # slower, since brackets inside texts count for nothing
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
-        deepest = max(deepest, depth)
-    return deepest > MAX_DEPTH
+    return bool(left)
 
 
 _AS_LISTS: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
-_TEXT_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def _array(value: Any) -> Any:
