@@ -28,6 +28,8 @@ SHORT = "load was measured in windows of 0.5 s, not the usual 5 s: what builds u
 # One at a time, 2 ms each: less than 500 a second.
 SERIAL = """
 import threading, time
+
+pytestmark = pytest.mark.alone  # they measure load
 ONE = threading.Lock()
 def predict(record):
     with ONE:

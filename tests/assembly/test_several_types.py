@@ -15,6 +15,8 @@ from plimsoll.model.board import Outcome, Standing
 from plimsoll.model.details import StabilityDetail
 from plimsoll.model.evidence import Ended, Started
 
+pytestmark = pytest.mark.alone  # they measure load
+
 LOAD = "stability.error_rate <= 5%"
 OF_FEED = ("contracts.valid_rate", "contracts.lost_records", "stability.error_rate")
 OF_GOLDEN = ("evaluation.accuracy", "evaluation.answered_share")

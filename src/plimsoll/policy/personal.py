@@ -16,6 +16,7 @@ import msgspec
 
 from plimsoll.policy.personal_forms import PersonalKind, Span, emails, has_numbers, numbered
 
+LONGEST_PATH: Final = 100_000  # characters; a record as it is taken in is nested 64 deep at most
 MOST_VALUES: Final = 1_000_000  # looked at in one record; a record of a megabyte cannot hold more
 
 _LEAST: Final = 10**6  # a whole number of fewer digits is no identifier
@@ -60,7 +61,7 @@ def scan(value: Any, name: str = "") -> Iterator[Finding]:
         name: of the field that holds it.
 
     Raises:
-        ValueError: it holds more than a million values, or itself.
+        ValueError: it holds more than a million values, is nested without end, or holds itself.
     """
     stack: list[tuple[Any, str, str]] = [(value, "", name)]
     seen = 0
@@ -69,6 +70,8 @@ def scan(value: Any, name: str = "") -> Iterator[Finding]:
         seen += 1
         if seen > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES:,} values are not looked through")
+        if len(path) > LONGEST_PATH:  # paths of a value that holds itself would grow until the memory is full
+            raise ValueError(f"values whose path is over {LONGEST_PATH:,} characters are not looked through")
         text = item if isinstance(item, str) else text_of_number(item)
         if text is not None:
             for span in scan_text(text, under):
