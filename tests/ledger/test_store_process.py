@@ -184,7 +184,7 @@ from plimsoll.ledger import Draft, Ledger
 
 ledger = Ledger.open(sys.argv[1])
 acknowledged, interrupts = [], 0
-stop = threading.Event()
+begun, stop = threading.Event(), threading.Event()
 others = []
 
 def other():
@@ -196,6 +196,7 @@ for thread in threads:
     thread.start()
 
 def storm():
+    begun.wait()  # or else an interrupt would meet the start of this very thread
     for n in range(150):
         time.sleep(0.002 + (n % 7) * 0.0007)
         before, until = interrupts, time.monotonic() + 0.5
@@ -210,6 +211,7 @@ stormer.start()
 n = 0
 while not stop.is_set():
     try:
+        begun.set()
         while not stop.is_set():
             acknowledged.append((ledger.append(Draft(kind="main", body=b"%d" % n)), n))
             n += 1

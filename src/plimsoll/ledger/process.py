@@ -1,10 +1,9 @@
 """The life of the process and what it means for open ledgers: forks, and an exit without `close`.
 
-Connections must not be carried into a child process. Before a fork every open ledger comes to rest (no
-statement half way, no lock held by a thread that the child will not have); in the child its connections are let
-go of (SQLite's are closed, which frees its own table of locks there; a server hears nothing of it), and the next use
-opens new ones and a new stream. The parent goes on as
-if nothing had been. At exit, ledgers that nobody closed are closed.
+Connections must not be carried into a child process. Before a fork every open ledger comes to rest (no statement half
+way, no lock held by a thread that the child will not have); in the child its connections are let go of (SQLite's are
+closed, which frees its own table of locks there; a server hears nothing of it), and the next use opens new ones and a
+new stream. The parent goes on as if nothing had been. At exit, ledgers that nobody closed are closed.
 """
 
 from __future__ import annotations
