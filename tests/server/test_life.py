@@ -59,8 +59,21 @@ def test_what_is_in_flight_is_answered_and_recorded_before_the_end(tiny):
     assert tiny.run("ledger", "verify", "--json").code == 0
 
 
-def test_several_processes_share_the_work_and_count_together(tiny):
+def test_a_slow_target_without_a_deadline_holds_up_nobody_else(tiny):
     tiny.write("parity.py", SLOW)
+    with serving(tiny, "--open") as running, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(running.ask, "POST", DECIDE, {"number": 2000})
+        time.sleep(0.3)
+        started = time.monotonic()
+        assert running.ask("GET", "/healthz").status == 200
+        assert time.monotonic() - started < 1.0
+        assert not slow.done()
+        assert slow.result().status == 200
+
+
+def test_several_processes_share_the_work_and_count_together(tiny):
+    # It holds up its own process, which takes no further connection meanwhile: so the others have to.
+    tiny.write("parity.py", SLOW.replace("def predict", "async def predict"))
     token = new_token(tiny, "decide", "metrics")
     with serving(tiny, "--workers", "3") as running, concurrent.futures.ThreadPoolExecutor(12) as pool:
         replies = list(pool.map(lambda _: running.ask("POST", DECIDE, {"number": 30}, token=token), range(60)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from plimsoll.assembly.project import Project, find_manifest
 from plimsoll.assembly.releases import opener
 from plimsoll.guard.fleet import Fleet
@@ -14,7 +16,9 @@ class Guard(Fleet):
     """A guard with its own ledger, opened from a manifest; it obeys what `plimsoll rollout` says of releases."""
 
     @classmethod
-    def open(cls, manifest: str | Path = "plimsoll.yaml", *, state: Path | None = None) -> Self:
+    def open(
+        cls, manifest: str | Path = "plimsoll.yaml", *, state: Path | None = None, longest_s: float | None = None
+    ) -> Self:
         """A guard for the system that a manifest declares. Use it as a context manager, or call ``close``.
 
         Works inside a running event loop and after a fork. The release is recorded before the first decision.
@@ -22,6 +26,7 @@ class Guard(Fleet):
         Args:
             manifest: the file, or a folder that holds ``plimsoll.yaml``.
             state: folder for ledger and keys, in place of the manifest's.
+            longest_s: seconds that a decision may take where the manifest names no deadline; None: as long as it takes.
 
         Raises:
             InvalidFile: the manifest or a contract has problems; all of them, each with its place.
@@ -30,6 +35,8 @@ class Guard(Fleet):
         """
         project = Project(find_manifest(str(manifest)), state=state)
         parts = project.guard_parts()
+        if longest_s is not None and parts["settings"].deadline_s is None:
+            parts["settings"] = msgspec.structs.replace(parts["settings"], deadline_s=longest_s)
         ledger = project.open_ledger()
         try:
             project.record_release(ledger)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ from plimsoll.assembly.guard import Guard
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger import Taken
 from plimsoll.model.breaker import BreakerState
+
+LONGEST_S: Final = 60.0  # without any deadline, a synchronous target would hold up the loop of everybody's requests
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +50,7 @@ def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> It
         PlimsollError: it cannot be opened; see its branches.
     """
     with contextlib.ExitStack() as stack:
-        guard = stack.enter_context(Guard.open(manifest, state=state))
+        guard = stack.enter_context(Guard.open(manifest, state=state, longest_s=LONGEST_S))
         ledger, system = guard.ledger, guard.settings.system
         tokens = None
         if with_tokens:
