@@ -25,11 +25,12 @@ from plimsoll.model.canonical import canonical
 LATENCY, LOAD = "stability.latency_p99 <= 5 s", "stability.load >= 3x"
 SHORT = "load was measured in windows of 0.5 s, not the usual 5 s: what builds up slowly may not show"
 
+pytestmark = pytest.mark.alone  # they measure load
+
 # One at a time, 2 ms each: less than 500 a second.
 SERIAL = """
 import threading, time
 
-pytestmark = pytest.mark.alone  # they measure load
 ONE = threading.Lock()
 def predict(record):
     with ONE:

@@ -53,6 +53,7 @@ def test_it_is_known_by_its_host_name_as_well_as_by_its_address(serve, run, good
     assert run(offer(url, good.authority, calls(200, 20))).count(Outcome.ANSWERED) == 20
 
 
+@pytest.mark.alone
 def test_a_stall_is_reported_in_full(serve, run, good):
     """Over the connections there are: two hundred handshakes after the stall would be a load of their own."""
     url = serve("stall", 0.5, 0.4, certificate=good.service)

@@ -182,7 +182,7 @@ def test_one_call_fails_the_next_succeeds_and_nothing_else_notices(do, fault, lo
         eventually(lambda: len(pool.pids) == 3)
         found, after, took, beside = loop.run(main(pool))
         assert (found, after, beside) == (fault, "after", "beside")
-        assert took < 0.05  # another process stood ready
+        assert took < 0.15  # another process stood ready; a start of one takes longer
         eventually(lambda: len(pool.pids) == 3)
 
 

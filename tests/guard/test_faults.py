@@ -299,6 +299,7 @@ def test_what_stands_in_answers_every_call_that_the_target_does_not(open_guard, 
     assert told == {"answered": 1000}
 
 
+@pytest.mark.alone
 def test_a_call_that_comes_too_late_is_noticed(open_guard, tmp_path, control):
     """So that the others can fail: here nothing bounds the wait."""
     guard = open_guard(Scripted(takes(3.0)))
