@@ -37,6 +37,7 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._cut: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
@@ -52,6 +53,8 @@ class CuttingProxy:
         self.cut()
         for thread in self._threads:
             thread.join()
+        for end in (end for pair in self._cut for end in pair):
+            end.close()
 
     def address(self, database: str) -> str:
         """The same database, through here."""
@@ -60,10 +63,10 @@ class CuttingProxy:
     def cut(self) -> None:
         """Cut every wire."""
         while self._pairs:
-            for end in self._pairs.pop():
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-                end.close()
+            pair = self._pairs.pop()
+            # Closed at the end only: a thread that is about to read would else read from whatever has its number then.
+            self._cut.append(pair)
+            _hang_up(*pair)
 
     def _start(self, work, *arguments) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)

@@ -16,7 +16,7 @@ from ledger.cutting_proxy import CuttingProxy
 from ledger.test_verify_attacks import OURS
 
 from plimsoll.errors import StoreError, StoreLost, StoreUnsure
-from plimsoll.ledger import Draft, Erased, FileWitness, Ledger, LedgerSettings, Replace, Reserve, verify_ledger
+from plimsoll.ledger import Draft, Entry, Erased, FileWitness, Ledger, LedgerSettings, Replace, Reserve, verify_ledger
 from plimsoll.ledger.records import Gap
 from plimsoll.testing.postgres import TemporaryServer, database_of
 from plimsoll.testing.store import Tally, check_trees, decision, wait_until
@@ -230,6 +230,27 @@ def test_a_follower_that_was_cut_off_misses_nothing(database: str, wire: Cutting
         wait_until(lambda: len(seen) == 20, seconds=10)
         assert seen == [b"%d" % n for n in range(20)]
         assert follower.errors > 0
+        wait_until(lambda: follower.trouble is None)
+        follower.close()
+
+
+def test_an_entry_is_called_back_once_though_the_wire_is_cut_meanwhile(database: str, wire: CuttingProxy) -> None:
+    seen: list[bytes] = []
+
+    def callback(entry: Entry) -> None:
+        seen.append(entry.body)
+        if entry.body == b"1":
+            wire.is_down = True
+            wire.cut()
+
+    with Ledger.open(database) as writer, Ledger.open(wire.address(database), read_only=True) as ledger:
+        follower = ledger.follow(["control"], callback, every_s=0.02)
+        writer.append(Draft(kind="control", body=b"1"))
+        wait_until(lambda: follower.errors > 2)
+        wire.is_down = False
+        writer.append(Draft(kind="control", body=b"2"))
+        wait_until(lambda: b"2" in seen, seconds=10)
+        assert seen == [b"1", b"2"]
         wait_until(lambda: follower.trouble is None)
         follower.close()
 

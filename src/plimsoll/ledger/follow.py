@@ -114,11 +114,11 @@ class Follower:
         self._seen = seen
 
     def _deliver(self, entry: Entry) -> None:
+        number = self._reader.number_of(entry.stream)  # behind the callback, a lost store would have it called again
         try:
             self._callback(entry)
         except Exception as error:  # noqa: BLE001 - code of a user; later entries (a stop!) must still arrive
             self.errors += 1
             self.error = self.error or error
-        number = self._reader.number_of(entry.stream)
         if number is not None:
             self._sizes[number] = entry.seq + 1
