@@ -436,6 +436,9 @@ class Purse:
         self.left -= 1
         return self.settled.append
 
+    def close(self):
+        """It holds nothing."""
+
 
 class TestMoney:
     def test_a_call_is_paid_for_and_settled_with_what_it_used(self, open_guard, decide):
@@ -471,6 +474,7 @@ class TestMoney:
         def broken(ask, target):
             raise OSError("no such table")
 
+        broken.close = lambda: None
         answer = decide(open_guard(Scripted(1), spend=broken))
         assert (answer.disposition, answer.why) == (SHED, "budget")
         assert record_of(answer)[0].error == "OSError: no such table"

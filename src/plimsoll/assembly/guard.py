@@ -40,7 +40,12 @@ class Guard(Fleet):
         ledger = project.open_ledger()
         try:
             project.record_release(ledger)
-            return cls(ledger=ledger, open_release=opener(project, ledger), **parts)
+            return cls(
+                ledger=ledger,
+                open_release=opener(project, ledger),
+                spend=project.purse(ledger, parts["target"]),
+                **parts,
+            )
         except BaseException:
             ledger.close()
             raise

@@ -20,6 +20,7 @@ from plimsoll.contract import Checker, Contract, compile_contract, field_classes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
 from plimsoll.guard import Border, Constant, GuardedType, GuardSettings, Target, load_target
 from plimsoll.guard import Guard as BareGuard
+from plimsoll.guard.purse import Purse
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.ledger.places import is_database, store_at
 from plimsoll.ledger.sqlite_store import SqliteStore
@@ -32,6 +33,7 @@ from plimsoll.model.governance_reader import read_governance_bytes
 from plimsoll.model.manifest import Classification, DecisionType, Durability, Manifest
 from plimsoll.model.manifest import Target as DeclaredTarget
 from plimsoll.model.manifest_reader import read_manifest_bytes
+from plimsoll.model.prices import WhenSpent
 from plimsoll.model.service import undeclared
 from plimsoll.model.threshold import Threshold
 from plimsoll.policy import Gatekeeper
@@ -314,7 +316,15 @@ class Project:
 
     def open_guard(self, ledger: Ledger, *, run: str = "", rehearsal: bool = False) -> BareGuard:
         """A guard over this ledger; ``run`` is the assessment it measures for, ``rehearsal`` that it measures load."""
-        return BareGuard(ledger=ledger, **self.guard_parts(run=run, rehearsal=rehearsal))
+        parts = self.guard_parts(run=run, rehearsal=rehearsal)
+        return BareGuard(ledger=ledger, spend=self.purse(ledger, parts["target"]), **parts)
+
+    def purse(self, ledger: Ledger, target: Target) -> Purse | None:
+        """What counts a target's calls against the day's budget; None: the manifest names none."""
+        manifest = self.manifest
+        if manifest.budget is None or manifest.prices is None:
+            return None
+        return Purse(ledger, manifest.system, target.name, manifest.prices, manifest.budget)
 
     def guard_parts(self, *, run: str = "", rehearsal: bool = False, apart: bool = False) -> GuardParts:
         """What a guard of this system is made of, all but its ledger.
@@ -340,6 +350,8 @@ class Project:
             call=call_rules(manifest.target),
             fallback=fallback_steps(manifest.target),
             knowledge=manifest.knowledge,
+            prices=manifest.prices,
+            sheds_when_spent=manifest.budget is not None and manifest.budget.when_spent is WhenSpent.SHED,
             batched=manifest.durability is Durability.BATCHED,
             seal=manifest.data.classification in SEALED,
             run=run,

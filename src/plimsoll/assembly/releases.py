@@ -35,6 +35,7 @@ def opener(project: Project, ledger: Ledger) -> Callable[[str], Guard]:
             )
         if project.governance is not None:  # the organisation's page of today rules, also on what was built before it
             kept.governance = project.governance
-        return Guard(ledger=ledger, **kept.guard_parts(apart=True))
+        parts = kept.guard_parts(apart=True)
+        return Guard(ledger=ledger, spend=kept.purse(ledger, parts["target"]), **parts)
 
     return open_release

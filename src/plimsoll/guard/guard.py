@@ -80,7 +80,7 @@ class Guard:
             border: rules on what a target may be told of a record, before each; None: nothing is ruled on.
             others: the targets of the fallback chain, by the names of their steps. Looked up whenever one is needed,
                 so that it may change; those that are in it last are closed with the guard.
-            spend: asked before each attempt; None: calls cost nothing that is counted.
+            spend: asked before each attempt, closed with the guard; None: calls cost nothing that is counted.
             chance: draws uniformly from [0, 1), for the pauses before retries.
         """
         self.settings = settings
@@ -402,7 +402,14 @@ class Guard:
     def _path_to(self, target: Target) -> Path:
         """The way to a target, and from there through the declared fallback chain."""
         lane = self._lane_to(target, self.settings.call)
-        return Path("live", lane, fallback=self.settings.fallback, find=self._find, outlet=self._outlet)
+        return Path(
+            "live",
+            lane,
+            fallback=self.settings.fallback,
+            find=self._find,
+            outlet=self._outlet,
+            sheds_when_spent=self.settings.sheds_when_spent,
+        )
 
     def _lane_to(self, target: Target, rules: CallRules) -> Lane:
         lane = Lane(
@@ -466,6 +473,8 @@ class Guard:
         with contextlib.ExitStack() as steps:  # the last one first, each of them whatever becomes of the others
             if mine:
                 steps.callback(self._recorder.flush)
+                if self._spend is not None:
+                    steps.callback(self._spend.close)
             for lane in self._lanes:  # after the targets: their connections close on the lanes' own loop
                 steps.callback(lane.close)
             if mine:

@@ -28,6 +28,7 @@ class Path:
         fallback: what is done when it does not answer, in order.
         find: the lane of another target, by its step; None: there is none now.
         outlet: what every output passes.
+        sheds_when_spent: a decision is shed when the budget of its target is spent, whatever stands in otherwise.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class Path:
         fallback: tuple[FallbackStep, ...],
         find: Callable[[OtherTarget], Lane | None],
         outlet: Outlet,
+        sheds_when_spent: bool = False,
     ) -> None:
         self.name = name
         self.lane = lane
         self._fallback = fallback
         self._find = find
         self._outlet = outlet
+        self._sheds_when_spent = sheds_when_spent
 
     def at_once(self, passage: Passage) -> bool:
         """Answer without waiting for anything, where that can be; False: the way is still to be followed."""
@@ -71,6 +74,9 @@ class Path:
             passage.end(Disposition.FAILED, first.why)
             return
         passage.error = "" if first.why == "output-contract" else first.error
+        if first.why == "budget" and self._sheds_when_spent and not passage.asked:
+            passage.end(Disposition.SHED, first.why)
+            return
         for step in self._fallback:
             if isinstance(step, Hold):
                 self._hold(step, passage, first.why)

@@ -10,6 +10,8 @@ from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.settings import GuardedType, GuardSettings
 from plimsoll.ledger import Draft, Header
 from plimsoll.model.decision import NO_JSON, Answer, DecisionRecord, Disposition, Step, StepRecord
+from plimsoll.model.prices import Prices
+from plimsoll.policy.spend import cost_of
 
 _WITH_RETRY_AFTER: Final = frozenset({Disposition.SHED, Disposition.FAILED})
 
@@ -38,6 +40,7 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         sources=() if result is None else result.sources,
         reasons=() if result is None else result.reasons,
         usage={} if result is None else result.usage,
+        cost="" if settings.prices is None or not passage.asked else _cost(passage, settings.prices),
         error=passage.error,
         accountable="" if kind is None else kind.accountable,
         guard_us=spent / 1000,
@@ -67,6 +70,14 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         ),
         seal=settings.seal,
     )
+
+
+def _cost(passage: Passage, prices: Prices) -> str:
+    """What the attempts at the manifest's own target cost, by what the answer says of its usage."""
+    asked = sum(trial.attempts for trial in passage.trials[:1]) or passage.asked
+    own = passage.result if passage.via == "live" else None
+    cost = cost_of({} if own is None else own.usage, prices, calls=asked)
+    return f"{cost.amount} {cost.currency}"
 
 
 def answer_of(passage: Passage, release: str, record: str, steps: tuple[StepRecord, ...]) -> Answer:

@@ -12,6 +12,7 @@ from plimsoll.guard.retry import RetryRule
 from plimsoll.model.decision import Tier
 from plimsoll.model.knowledge import Knowledge
 from plimsoll.model.manifest import Consequence
+from plimsoll.model.prices import Prices
 
 # Callers that may wait for each place. The last of a full queue waits about as long as this many calls take: a burst of
 # five times what runs at once passes, and what is more would wait for an answer that comes too late.
@@ -77,6 +78,8 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     call: CallRules = CallRules()
     fallback: tuple[FallbackStep, ...] = ()  # what is done when the target does not answer, in order
     knowledge: Mapping[str, Knowledge] = {}  # what answers may rest on, by name
+    prices: Prices | None = None  # what the target charges; None: no cost is recorded
+    sheds_when_spent: bool = False  # when the budget is spent, nothing stands in
     batched: bool = False
     seal: bool = True  # encrypt what is recorded
     run: str = ""  # id of the assessment this guard measures for; "" in earnest

@@ -25,3 +25,7 @@ class Spend(Protocol):
             is over, with the usage that the target reported; with nothing, when it reported none or was given up.
         """
         ...
+
+    def close(self) -> None:
+        """The guard is closed: nothing more is asked."""
+        ...

@@ -160,6 +160,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     sources: tuple[Any, ...] = ()
     reasons: tuple[str, ...] = ()
     usage: dict[str, float] = {}
+    cost: str = ""  # by the manifest's prices, such as "0.00745 EUR"; of an answer by the target itself
     error: str = ""  # type and message of what the target raised
     accountable: str = ""
     guard_us: float = 0.0  # microseconds in the guard, without the target and the disk
