@@ -141,6 +141,21 @@ def test_a_shadow_gets_a_copy_and_releases_nothing(rolling):
         assert (shadowed.release, shadowed.output_json) == (two, b'{"version":2}')
 
 
+def test_the_release_before_stands_in_where_the_manifest_says_so(rolling):
+    rolling.tiny.change(
+        "plimsoll.yaml", "python: parity:predict", "python: parity:predict\n  fallback: [previous-release]"
+    )
+    one, two = rolling.keep(1), rolling.keep(2, fails="True")
+    rolling.steer(Action.PROMOTE, one)
+    with Guard.open(rolling.tiny.folder) as guard:
+        rolling.steer(Action.PROMOTE, two)
+        _until(lambda: guard.decide("tell-parity", {"number": 1}).release == two)
+        answer = guard.decide("tell-parity", {"number": 1})
+        assert (answer.disposition, answer.output, answer.via) == (
+            "answered", {"version": 1}, "fallback:previous-release",
+        )  # fmt: skip
+
+
 def test_a_release_that_cannot_be_opened_holds_for_people_and_says_why(rolling):
     one = rolling.keep(1)
     rolling.steer(Action.PROMOTE, one)

@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -22,9 +22,11 @@ from plimsoll.guard.canary import Block, Comparison, Tally
 from plimsoll.guard.guard import Guard
 from plimsoll.guard.path import Path
 from plimsoll.guard.stream import Sink
+from plimsoll.guard.target import Target
 from plimsoll.ledger import Draft, Entry, Taken
 from plimsoll.model.control import Action, Control
 from plimsoll.model.decision import Answer
+from plimsoll.model.manifest import FallbackWord
 from plimsoll.model.principal import Principal
 from plimsoll.policy import Beside, Obeyed, is_in_share
 
@@ -58,6 +60,7 @@ class Fleet(Guard):
         self._tally = Tally()
         self._copies: queue.Queue[tuple[Any, ...]] = queue.Queue(_SHADOWS)
         self._copier: threading.Thread | None = None
+        parts["others"] = _Standby(parts.get("others", {}), lambda: self._before(self))
         super().__init__(**parts)
         if self._state.releases:
             self._open_wanted()
@@ -167,6 +170,13 @@ class Fleet(Guard):
         found = self._apart.get(release)
         return None if found is None else found.guard
 
+    def _before(self, asking: Guard) -> Target | None:
+        """What answers for the release before the asking one; before a canary it is the live one. None: not here."""
+        state, release = self._state, asking.settings.release
+        former = (state.before[-1:] or ("",))[0] if release == self.live else self.live
+        found = self._guard_of(former) if former and former != release else None
+        return None if found is None else found.target
+
     @contextlib.contextmanager
     def _in_flight(self, guard: Guard) -> Iterator[None]:
         apart = self._apart.get(guard.settings.release) if guard is not self else None
@@ -245,6 +255,7 @@ class Fleet(Guard):
             self._failed[release] = str(error)
             _LOG.error("the release %s cannot be opened: %s", release, error)
             return
+        guard.stand_by(_Standby(guard.others, lambda: self._before(guard)))
         with self._change:
             self._failed.pop(release, None)
             self._apart = self._apart | {release: _Apart(guard)}
@@ -331,6 +342,26 @@ class Fleet(Guard):
             steps.callback(super().close)
             for apart in self._apart.values():
                 steps.callback(apart.guard.close)
+
+
+class _Standby(Mapping[str, Target]):
+    """The targets of a fallback chain, and with them that of the release before, which its own guard closes."""
+
+    def __init__(self, own: Mapping[str, Target], before: Callable[[], Target | None]) -> None:
+        self._own = own
+        self._before = before
+
+    def __getitem__(self, name: str) -> Target:
+        found = self._before() if name == FallbackWord.PREVIOUS_RELEASE.value else self._own[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 class _Apart:

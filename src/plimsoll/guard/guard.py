@@ -399,6 +399,20 @@ class Guard:
 
     # -- its targets
 
+    @property
+    def target(self) -> Target:
+        """What is asked first."""
+        return self._live.lane.target
+
+    @property
+    def others(self) -> Mapping[str, Target]:
+        """The targets of the fallback chain, by the names of their steps."""
+        return self._others
+
+    def stand_by(self, others: Mapping[str, Target]) -> None:
+        """From now on, these are the targets of the fallback chain."""
+        self._others = others
+
     def _path_to(self, target: Target) -> Path:
         """The way to a target, and from there through the declared fallback chain."""
         lane = self._lane_to(target, self.settings.call)
