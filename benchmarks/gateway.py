@@ -1,6 +1,7 @@
 """What the server adds in front of a chat model that answers at once; its memory over many decisions.
 
-The audit is durable before each answer; tokens, contracts, metrics and the tier are on. ``wrk`` (Debian's package) is the
+The audit is durable before each answer; tokens, contracts, the governance page with its scanner, metrics and the tier
+are on. ``wrk`` (Debian's package) is the
 load generator, against the upstream itself and against the server, in alternating rounds of one run. They share the
 machine's cores, as the peers did whose figures stand in the documentation.
 
@@ -69,6 +70,25 @@ load: {peak: 100/s, expected: 1000/day}
 threshold:
   set_by: coo@example.org
   conditions: [stability.load >= 1x, contracts.lost_records = 0, organisation.accepted = 100%, accountability.complete = 100%]
+"""
+GOVERNANCE = """\
+governance: 1
+organisation: Example Mutual Insurance
+owners:
+  data:       {name: Data protection officer, contact: dpo@example.org}
+  review:     {name: Head, contact: head@example.org}
+  exceptions: {name: Chief risk officer, contact: cro@example.org}
+destinations:
+  own-machine: {hosts: [127.0.0.0/8]}
+data:
+  public:       {in-process: allowed, own-machine: allowed}
+  internal:     {in-process: allowed, own-machine: allowed}
+  confidential: {in-process: allowed, own-machine: forbidden}
+  personal:     {in-process: allowed, own-machine: needs-approval}
+  special:      {in-process: allowed, own-machine: forbidden}
+review: {data: [special]}
+undeclared: treat-as-personal
+exceptions: {approvers: [cro@example.org], longest: 90 days}
 """
 CONTRACT = """\
 apiVersion: v3.1.0
@@ -180,6 +200,7 @@ def running(folder: Path) -> Iterator[tuple[str, str, str, int]]:
     port = free_port()
     (folder / "plimsoll.yaml").write_text(MANIFEST.replace("UPSTREAM", str(port)))
     (folder / "chat.odcs.yaml").write_text(CONTRACT)
+    (folder / "governance.yaml").write_text(GOVERNANCE)
     made = subprocess.run(
         [PLIMSOLL, "token", "new", "bench", "--scope", "decide", "--by", "ops@example.org"],
         cwd=folder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote
@@ -10,6 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from plimsoll.api.problem import MEDIA, HttpProblem
+from plimsoll.api.within import within
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -41,6 +41,7 @@ class Exchange:
         self.started = False
         self.status = 0  # of the response, once it has begun
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._fields: dict[bytes, bytes] = dict(self._headers)
         self._receive = receive
         self._send = send
 
@@ -52,14 +53,14 @@ class Exchange:
         Raises:
             HttpProblem: it is there twice (whoever reads the other one sees another request), or too long.
         """
-        found = [value for key, value in self._headers if key == name]
-        if len(found) > 1:
-            raise HttpProblem(400, "request.header", f"the header '{name.decode()}' is there {len(found)} times")
-        if not found:
+        value = self._fields.get(name)
+        if value is None:
             return ""
-        if len(found[0]) > _HEADER_MOST:
+        if len(self._fields) < len(self._headers) and (n := sum(key == name for key, _ in self._headers)) > 1:
+            raise HttpProblem(400, "request.header", f"the header '{name.decode()}' is there {n} times")
+        if len(value) > _HEADER_MOST:
             raise HttpProblem(400, "request.header", f"the header '{name.decode()}' is over {_HEADER_MOST} bytes")
-        return found[0].decode("latin-1").strip()
+        return value.decode("latin-1").strip()
 
     def text_header(self, name: bytes) -> str:
         """As `header`, with percent escapes for what is not ASCII.
@@ -92,25 +93,27 @@ class Exchange:
         Raises:
             HttpProblem: it came too slowly, or its sender has gone.
         """
-        chunks: list[bytes] = []
-        size = 0
         try:
-            async with asyncio.timeout(self.limits.body_s):
-                while True:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise HttpProblem(400, "request.cut", "the request ended before its body did", close=True)
-                    chunk = message.get("body", b"")
-                    chunks.append(chunk)
-                    size += len(chunk)
-                    if size > most:
-                        return b"".join(chunks)[: most + 1], False
-                    if not message.get("more_body", False):
-                        return chunks[0] if len(chunks) == 1 else b"".join(chunks), True
+            return await within(self.limits.body_s, self._whole(most))
         except TimeoutError as why:
             raise HttpProblem(
                 408, "request.slow", f"the body was not here after {self.limits.body_s:g} s", close=True
             ) from why
+
+    async def _whole(self, most: int) -> tuple[bytes, bool]:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise HttpProblem(400, "request.cut", "the request ended before its body did", close=True)
+            chunk = message.get("body", b"")
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > most:
+                return b"".join(chunks)[: most + 1], False
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks), True
 
     async def gone(self) -> None:
         """Returns when the client has gone."""
@@ -162,8 +165,7 @@ class Exchange:
 
     async def _write(self, message: Message) -> None:
         # A client that takes nothing would keep its answer, and its place, for ever.
-        async with asyncio.timeout(self.limits.write_s):
-            await self._send(message)
+        await within(self.limits.write_s, self._send(message))
 
 
 _SAFE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))

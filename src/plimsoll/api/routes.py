@@ -31,8 +31,14 @@ class _Path:
     """One path: a handler for each method, and the scope that a token needs for it ("" for none)."""
 
     def __init__(
-        self, parts: Parts, tokens: Tokens | None, methods: Mapping[str, tuple[str, Handler]], refuse: Refuse
+        self,
+        route: str,
+        parts: Parts,
+        tokens: Tokens | None,
+        methods: Mapping[str, tuple[str, Handler]],
+        refuse: Refuse,
     ) -> None:
+        self._route = route
         self._parts = parts
         self._refuse = refuse
         self._tokens = tokens
@@ -55,7 +61,7 @@ class _Path:
             _LOG.exception("a request failed")
             await self._refuse(exchange, HttpProblem(500, "internal", "an error of ours; the server's log has it"))
         finally:
-            self._parts.meter.request(scope["route"].path, exchange.status, time.perf_counter() - started)
+            self._parts.meter.request(self._route, exchange.status, time.perf_counter() - started)
 
     async def _answer(self, exchange: Exchange) -> None:
         found = self._methods.get(exchange.method)
@@ -123,28 +129,30 @@ class Api:
         self._openapi = document(guard)
 
         def path(route: str, refuse: Refuse = _refuse, **methods: tuple[str, Handler]) -> Route:
-            return Route(route, endpoint=_Path(parts, tokens, methods, refuse))
+            return Route(route, endpoint=_Path(route, parts, tokens, methods, refuse))
 
         read, decide, feedback = Scope.READ.value, Scope.DECIDE.value, Scope.FEEDBACK.value
-        self._router = Router(
-            routes=[
-                path("/v1/decisions/{name}", POST=(decide, decisions.decide), GET=(read, decisions.show)),
-                path("/v1/decisions/{record}/feedback", POST=(feedback, later.feedback)),
-                path("/v1/decisions/{record}/outcome", POST=(feedback, later.outcome)),
-                path("/v1/chat/completions", chat.refuse, POST=(decide, chat.complete)),
-                path("/v1/models", chat.refuse, GET=(decide, chat.models)),
-                path("/healthz", GET=("", health.alive)),
-                path("/readyz", GET=("", health.ready)),
-                path("/metrics", GET=(Scope.METRICS.value, health.metrics)),
-                path("/openapi.json", GET=("", self._describe)),
-            ],
-            default=_nothing_here,
-            redirect_slashes=False,
-        )
+        routes = [
+            path("/v1/decisions/{name}", POST=(decide, decisions.decide), GET=(read, decisions.show)),
+            path("/v1/decisions/{record}/feedback", POST=(feedback, later.feedback)),
+            path("/v1/decisions/{record}/outcome", POST=(feedback, later.outcome)),
+            path("/v1/chat/completions", chat.refuse, POST=(decide, chat.complete)),
+            path("/v1/models", chat.refuse, GET=(decide, chat.models)),
+            path("/healthz", GET=("", health.alive)),
+            path("/readyz", GET=("", health.ready)),
+            path("/metrics", GET=(Scope.METRICS.value, health.metrics)),
+            path("/openapi.json", GET=("", self._describe)),
+        ]
+        self._router = Router(routes, default=_nothing_here, redirect_slashes=False)
+        self._exact = {route.path: route for route in routes if "{" not in route.path}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        await self._router(scope, receive, send)
+        route = self._exact.get(scope["path"])
+        if route is None:
+            await self._router(scope, receive, send)
+        else:  # nothing is to be looked for: most requests go to one of these
+            await route.app(scope, receive, send)
 
     async def _describe(self, exchange: Exchange, _parts: Parts, _who: Identity) -> None:
         await exchange.respond(200, self._openapi)

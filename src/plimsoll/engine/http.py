@@ -102,7 +102,7 @@ class HttpClient:
         again = False
         while True:
             whole = Whole(pool.loop, self.limits.body_bytes)
-            connection = await pool.take(until, fresh=again)
+            connection = await pool.take(until, fresh=again, surely=not request.repeatable)
             try:
                 return await connection.carry(raw, whole, until)
             except HttpFault as fault:
@@ -132,7 +132,7 @@ class HttpClient:
         again = False
         while True:
             stream = HttpStream(pool.loop, self.limits.body_bytes, until)
-            connection = await pool.take(until, fresh=again)
+            connection = await pool.take(until, fresh=again, surely=not request.repeatable)
             try:
                 await connection.begin(raw, stream, until)
                 yield stream

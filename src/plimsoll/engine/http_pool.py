@@ -209,12 +209,12 @@ class Connection(Wire):
 
     # ── ──
 
-    def is_good(self) -> bool:
-        """Whether the connection can be used again, as far as one can tell from here."""
+    def is_good(self, *, surely: bool = True) -> bool:
+        """Whether the connection can be used again, as far as one can tell from here; ``surely``: after a look."""
         now = self._pool.loop.time()
         if self._transport is None or self._transport.is_closing() or now >= self.idle_until:
             return False
-        if now - self.since < _LOOK_AFTER_S:
+        if not surely or now - self.since < _LOOK_AFTER_S:
             return True
         # A loop that was held up has not read that the service closed. Whatever can be read here, nobody asked for.
         look = select.poll()
@@ -253,12 +253,13 @@ class Pool:
         self._end: AsyncGenerator[None, None] | None = None
         self._pid = os.getpid()
 
-    async def take(self, until: float, *, fresh: bool = False) -> Connection:
+    async def take(self, until: float, *, fresh: bool = False, surely: bool = True) -> Connection:
         """A connection to ask on; give it back.
 
         Args:
             until: when the caller's time is up, in the loop's time.
             fresh: a new one, though there may be idle ones.
+            surely: look whether an idle one is still open, for what must not be sent twice.
 
         Raises:
             HttpFault: there is none in time.
@@ -267,7 +268,7 @@ class Pool:
         try:
             while self._idle:
                 connection = self._idle.pop()
-                if not fresh and connection.is_good():
+                if not fresh and connection.is_good(surely=surely):
                     return connection
                 connection.drop()
             return await self._connect(until)

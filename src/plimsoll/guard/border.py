@@ -52,9 +52,13 @@ class Border:
             destination,
             passage.value,
             now_ns=self._clock(),
-            key=secrets.token_bytes(_KEY),
+            key=_fresh_key,
             consequence=None if passage.kind is None else passage.kind.consequence,
         )
+
+
+def _fresh_key() -> bytes:
+    return secrets.token_bytes(_KEY)
 
 
 def restored(result: Result, admitted: Admitted) -> Result:

@@ -28,7 +28,7 @@ What the guard does with it, once for each contract and once for each call::
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -44,6 +44,7 @@ from plimsoll.policy.rulings import Effect, Places, Ruled, ends_ns, is_current, 
 
 REDACTED: Final = "[redacted]"  # in place of a text; anything else becomes null
 _MOST_KNOWN: Final = 256  # destinations whose place is remembered
+_Key = bytes | Callable[[], bytes]
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +112,7 @@ class Gatekeeper:
         record: Any,
         *,
         now_ns: int,
-        key: bytes = b"",
+        key: _Key = b"",
         consequence: Consequence | None = None,
     ) -> Admitted:
         """What may leave of a record; never raises.
@@ -120,7 +121,8 @@ class Gatekeeper:
             destination: where the target is: "" in this process or its workers, else a host.
             record: after its contract's coercions.
             now_ns: UTC nanoseconds since the epoch; exceptions count by it.
-            key: at least 16 secret bytes, for pseudonyms. Without it, what needs them is refused.
+            key: at least 16 secret bytes, for pseudonyms, or what makes them when they are needed. Without it, what
+                needs them is refused.
             consequence: of the decision type.
         """
         place = UNKNOWN
@@ -132,7 +134,7 @@ class Gatekeeper:
         except Exception as why:  # noqa: BLE001 - whatever goes wrong, nothing leaves
             return _refused(place, "error", f"the page could not be applied ({type(why).__name__})")
 
-    def _admit(self, place: str, record: Any, now_ns: int, key: bytes, consequence: Consequence | None) -> Admitted:
+    def _admit(self, place: str, record: Any, now_ns: int, key: _Key, consequence: Consequence | None) -> Admitted:
         closed = self._closed(place, now_ns)
         if closed is not None:
             return _refused(place, closed.rule, closed.why)
@@ -222,7 +224,7 @@ class _Passage:
 
     __slots__ = ("_key", "_made", "_review", "_salt", "found", "pseudonymised", "redacted", "refused")
 
-    def __init__(self, key: bytes, salt: int) -> None:
+    def __init__(self, key: _Key, salt: int) -> None:
         self._key = key
         self._salt = salt
         self._made: Pseudonyms | None = None
@@ -332,7 +334,7 @@ class _Passage:
 
     def _pseudonym(self, leaf: Leaf, value: Any) -> str:
         if self._made is None:
-            self._made = Pseudonyms(self._key, self._salt)
+            self._made = Pseudonyms(self._key() if callable(self._key) else self._key, self._salt)
         self.pseudonymised[leaf.path] = None
         return self._made.of(value)
 

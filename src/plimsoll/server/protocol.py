@@ -9,6 +9,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from plimsoll.api.problem import MEDIA, HttpProblem
+from plimsoll.server.joined import Joined
 
 HEADERS_S: Final = 10.0  # a client that takes longer for its headers wants our connections, not our answers
 HEADERS_BYTES: Final = 32 << 10
@@ -26,7 +27,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(Joined(transport, self.loop))
         self._timer = self.loop.call_later(HEADERS_S, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
