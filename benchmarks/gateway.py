@@ -3,9 +3,13 @@
 The audit is durable before each answer; tokens, contracts, the governance page with its scanner, metrics and the tier
 are on. ``wrk`` (Debian's package) is the
 load generator, against the upstream itself and against the server, in alternating rounds of one run. They share the
-machine's cores, as the peers did whose figures stand in the documentation.
+machine's cores, as the peers' do.
 
-    python benchmarks/gateway.py [--rounds 3] [--seconds 4] [--decisions 200000] [--json FILE]
+    python benchmarks/gateway.py [--rounds 3] [--seconds 4] [--decisions 1000000] [--json FILE]
+                                 [--litellm PROGRAM] [--portkey PROGRAM]
+
+Two peers are measured in the same rounds where their programs are given: ``litellm`` (of ``litellm[proxy]``), without a
+database, and Portkey's ``gateway`` (of ``@portkey-ai/gateway``).
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -24,7 +29,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PLIMSOLL = str(Path(sys.executable).with_name("plimsoll"))
 UPSTREAM = """
@@ -126,42 +131,67 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--decisions", type=int, default=200_000, help="for the memory; 1000000 is what is claimed for")
+    parser.add_argument("--decisions", type=int, default=1_000_000, help="for the memory; 0: it is not measured")
+    parser.add_argument("--litellm", metavar="PROGRAM")
+    parser.add_argument("--portkey", metavar="PROGRAM")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         print("wrk is not installed: `apt-get install wrk`", file=sys.stderr)
         return 2
-    found: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as (direct, ours, token, server):
-        for _ in range(arguments.rounds):
-            for name, url in (("direct", direct), ("ours", ours)):
-                for connections in (1, 16):
-                    rate, p50, bad = wrk(url, connections, arguments.seconds, token, Path(folder))
-                    assert not bad, f"{name}: {bad} calls were not answered with 200"
-                    found.setdefault(f"{name}_rate_{connections}", []).append(rate)
-                    found.setdefault(f"{name}_p50_{connections}", []).append(p50)
-        middle = {key: statistics.median(values) for key, values in found.items()}
-        figures: dict[str, Any] = {
-            "share_of_direct_1": round(middle["ours_rate_1"] / middle["direct_rate_1"], 3),
-            "share_of_direct_16": round(middle["ours_rate_16"] / middle["direct_rate_16"], 3),
-            "added_p50_ms_1": round(middle["ours_p50_1"] - middle["direct_p50_1"], 2),
-            "added_p50_ms_16": round(middle["ours_p50_16"] - middle["direct_p50_16"], 2),
-        }
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        direct, ours, token, server = stack.enter_context(running(folder))
+        targets = {"direct": Target(direct, {}), "ours": Target(ours, {"Authorization": f"Bearer {token}"})}
+        if arguments.litellm:
+            targets["litellm"] = stack.enter_context(litellm(arguments.litellm, folder, direct))
+        if arguments.portkey:
+            targets["portkey"] = stack.enter_context(portkey(arguments.portkey, direct))
+        middle = added(targets, arguments.rounds, arguments.seconds, folder)
+        figures: dict[str, Any] = {}
+        for target in list(targets)[1:]:
+            of = "" if target == "ours" else f"{target}_"
+            for connections in (16, 1):
+                share = middle[f"{target}_rate_{connections}"] / middle[f"direct_rate_{connections}"]
+                more = middle[f"{target}_p50_{connections}"] - middle[f"direct_p50_{connections}"]
+                figures |= {
+                    f"{of}share_of_direct_{connections}": round(share, 4),
+                    f"{of}added_p50_ms_{connections}": round(more, 2),
+                }
         if arguments.decisions:
-            figures |= memory(ours, token, Path(folder), server, arguments.decisions)
+            figures |= memory(targets["ours"], folder, server, arguments.decisions)
     for key, value in {**{k: round(v, 2) for k, v in middle.items()}, **figures}.items():
-        print(f"{key:24} {value}")
+        print(f"{key:32} {value}")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures | {k: round(v, 3) for k, v in middle.items()}, indent=2))
     return 0
 
 
-def memory(url: str, token: str, folder: Path, server: int, decisions: int) -> dict[str, Any]:
+class Target(NamedTuple):
+    """Where a chat completion is asked for."""
+
+    url: str
+    headers: dict[str, str]
+
+
+def added(targets: dict[str, Target], rounds: int, seconds: int, folder: Path) -> dict[str, float]:
+    """Medians of alternating rounds: calls a second and p50 in milliseconds, of each target at 1 and 16 connections."""
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, target in targets.items():
+            for connections in (1, 16):
+                rate, p50, bad = wrk(target, connections, seconds, folder)
+                assert not bad, f"{name}: {bad} calls were not answered with 200"
+                found.setdefault(f"{name}_rate_{connections}", []).append(rate)
+                found.setdefault(f"{name}_p50_{connections}", []).append(p50)
+    return {key: statistics.median(values) for key, values in found.items()}
+
+
+def memory(target: Target, folder: Path, server: int, decisions: int) -> dict[str, Any]:
     """Resident memory after the first 50,000 decisions, and at the end."""
     made, early = 0, 0.0
     while made < decisions:
-        rate, _, _ = wrk(url, 16, 5, token, folder)
+        rate, _, _ = wrk(target, 16, 5, folder)
         made += int(rate * 5)
         if not early and made >= 50_000:
             early = resident(server)
@@ -175,15 +205,25 @@ def resident(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]  # every process has one
 
 
-def wrk(url: str, connections: int, seconds: int, token: str, folder: Path) -> tuple[float, float, int]:
+def wrk(target: Target, connections: int, seconds: int, folder: Path) -> tuple[float, float, int]:
     """Calls a second, median milliseconds, and how many were not answered with 2xx."""
     script = folder / "post.lua"
-    script.write_text(
-        f"wrk.method='POST'\nwrk.body=[[{json.dumps(QUESTION)}]]\n"
-        f"wrk.headers['Content-Type']='application/json'\nwrk.headers['Authorization']='Bearer {token}'\n"
-    )
+    headers = {"Content-Type": "application/json", **target.headers}
+    said = "".join(f"wrk.headers[{json.dumps(name)}]={json.dumps(value)}\n" for name, value in headers.items())
+    script.write_text(f"wrk.method='POST'\nwrk.body=[[{json.dumps(QUESTION)}]]\n{said}")
     said = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url],
+        [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "--latency",
+            "--timeout",
+            "10s",
+            "-s",
+            str(script),
+            target.url,
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -229,10 +269,51 @@ def running(folder: Path) -> Iterator[tuple[str, str, str, int]]:
             process.wait(30)
 
 
+@contextlib.contextmanager
+def litellm(program: str, folder: Path, upstream: str) -> Iterator[Target]:
+    """LiteLLM's proxy in its fastest state: no database, so neither keys nor a log of spending; one worker."""
+    config = folder / "litellm.yaml"
+    config.write_text(
+        f"model_list:\n- model_name: {QUESTION['model']}\n  litellm_params:\n    model: openai/m\n"
+        f"    api_base: {upstream.removesuffix('/chat/completions')}\n    api_key: none\n"
+        "litellm_settings: {callbacks: [], num_retries: 0, telemetry: false, turn_off_message_logging: true}\n"
+    )
+    port = free_port()
+    settings = {"LITELLM_MODE": "PRODUCTION", "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    command = [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
+    with peer(command, {**settings, "LITELLM_MASTER_KEY": "sk-bench", "NO_DOCS": "True"}, port):
+        yield Target(f"http://127.0.0.1:{port}/v1/chat/completions", {"Authorization": "Bearer sk-bench"})
+
+
+@contextlib.contextmanager
+def portkey(program: str, upstream: str) -> Iterator[Target]:
+    """Portkey's open-source gateway."""
+    port = free_port()
+    with peer(["node", str(Path(program).resolve()), f"--port={port}", "--headless"], {}, port):
+        headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": upstream.removesuffix("/chat/completions")}
+        yield Target(f"http://127.0.0.1:{port}/v1/chat/completions", {"Authorization": "Bearer x", **headers})
+
+
+@contextlib.contextmanager
+def peer(command: list[str], settings: dict[str, str], port: int) -> Iterator[None]:
+    """A peer's processes, from when they listen."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env={**os.environ, **settings}, start_new_session=True, **quiet)  # type: ignore[call-overload]  # two of its keywords
+    try:
+        for _ in range(600):
+            assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        time.sleep(2)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
 def free_port() -> int:
     """One that is free now."""
-    import socket  # noqa: PLC0415 - one use
-
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
