@@ -33,7 +33,7 @@ class Scope(enum.StrEnum):
     DECIDE = "decide"  # ask for decisions
     READ = "read"  # read decisions that were taken
     FEEDBACK = "feedback"  # say what became of a decision
-    OPERATE = "operate"  # stop, resume, roll back
+    OPERATE = "operate"  # stop, and roll back
     METRICS = "metrics"  # read /metrics
 
 

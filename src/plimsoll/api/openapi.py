@@ -9,12 +9,25 @@ import msgspec
 from plimsoll.api.decisions import Kept
 from plimsoll.api.health import Readiness
 from plimsoll.api.later import Recorded
+from plimsoll.api.operate import Back, Done, Releases, Stop
 from plimsoll.api.problem import ProblemDocument
 from plimsoll.guard import Guard
 from plimsoll.guard.since import Feedback, Outcome
 from plimsoll.model.decision import Answer, Tier
 
-_TYPES: Final = (Answer, Kept, Feedback, Outcome, Recorded, Readiness, ProblemDocument)
+_TYPES: Final = (
+    Answer,
+    Kept,
+    Feedback,
+    Outcome,
+    Recorded,
+    Releases,
+    Back,
+    Stop,
+    Done,
+    Readiness,
+    ProblemDocument,
+)
 _RECORD: Final = {"type": "string", "pattern": "^[0-9a-f]{32}-[0-9]{1,18}$"}
 
 
@@ -94,6 +107,18 @@ def document(guard: Guard) -> bytes:
                 },
             )
         },
+        "/v1/releases": {
+            "get": _operation(
+                "releases",
+                "The releases, the latest first, with what was done with each.",
+                "",
+                responses={"200": {"description": "The list.", "content": _json("Releases")}, **_problems(401, 403)},
+            )
+        },
+        "/v1/releases/rollback": {
+            "post": _steered("rollback", "Make a release that was live before live again.", "Back")
+        },
+        "/v1/stop": {"post": _steered("stop", "Leave decisions to people, of one type or of all.", "Stop")},
         "/healthz": {"get": _open("alive", "Whether this process answers.", {"type": "object"})},
         "/readyz": {
             "get": _open("ready", "Whether it can take decisions, and if not, why.", _ref("Readiness"), also="503")
@@ -135,6 +160,20 @@ def _said(name: str, summary: str, schema: str) -> dict[str, Any]:
         responses={
             "201": {"description": "It is recorded.", "content": _json("Recorded")},
             **_problems(400, 401, 403, 404, 408, 413, 415, 422, 503),
+        },
+    )
+
+
+def _steered(name: str, summary: str, schema: str) -> dict[str, Any]:
+    return _operation(
+        name,
+        summary,
+        "Every guard on this ledger obeys within a second; what is in flight ends on what it began with. Who did it is "
+        "the client that the token is for.",
+        body=_json(schema),
+        responses={
+            "201": {"description": "It is recorded.", "content": _json("Done")},
+            **_problems(400, 401, 403, 408, 409, 413, 415, 422, 503),
         },
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from starlette.routing import Route, Router
 
 from plimsoll.access import Identity, Scope, Tokens
-from plimsoll.api import chat, decisions, health, later
+from plimsoll.api import chat, decisions, health, later, operate
 from plimsoll.api.exchange import Exchange, Limits, Receive, Send
 from plimsoll.api.meter import Meter
 from plimsoll.api.openapi import document
@@ -131,13 +131,16 @@ class Api:
         def path(route: str, refuse: Refuse = _refuse, **methods: tuple[str, Handler]) -> Route:
             return Route(route, endpoint=_Path(route, parts, tokens, methods, refuse))
 
-        read, decide, feedback = Scope.READ.value, Scope.DECIDE.value, Scope.FEEDBACK.value
+        read, decide, feedback, steer = (s.value for s in (Scope.READ, Scope.DECIDE, Scope.FEEDBACK, Scope.OPERATE))
         routes = [
             path("/v1/decisions/{name}", POST=(decide, decisions.decide), GET=(read, decisions.show)),
             path("/v1/decisions/{record}/feedback", POST=(feedback, later.feedback)),
             path("/v1/decisions/{record}/outcome", POST=(feedback, later.outcome)),
             path("/v1/chat/completions", chat.refuse, POST=(decide, chat.complete)),
             path("/v1/models", chat.refuse, GET=(decide, chat.models)),
+            path("/v1/releases", GET=(read, operate.releases)),
+            path("/v1/releases/rollback", POST=(steer, operate.rollback)),
+            path("/v1/stop", POST=(steer, operate.stop)),
             path("/healthz", GET=("", health.alive)),
             path("/readyz", GET=("", health.ready)),
             path("/metrics", GET=(Scope.METRICS.value, health.metrics)),
