@@ -56,14 +56,17 @@ class Record(attacks.Record):
         with psycopg.connect(str(self.path), autocommit=True, options="-c search_path=plimsoll") as con:
             con.execute("SET session_replication_role = replica")
             con.execute('ALTER TABLE entries DROP CONSTRAINT "a human-only decision never calls the model"')
-            yield Spoiler(con)
-            con.execute(
-                'ALTER TABLE entries ADD CONSTRAINT "a human-only decision never calls the model"'
-                " CHECK (tier <> 'human-only' OR called = 0) NOT VALID"
-            )
-            con.execute(  # as if it had never been away: the catalogue is the owner's, too
-                "UPDATE pg_constraint SET convalidated=true WHERE conname='a human-only decision never calls the model'"
-            )
+            try:
+                yield Spoiler(con)
+            finally:
+                con.execute(
+                    'ALTER TABLE entries ADD CONSTRAINT "a human-only decision never calls the model"'
+                    " CHECK (tier <> 'human-only' OR called = 0) NOT VALID"
+                )
+                con.execute(  # as if it had never been away: the catalogue is the owner's, too
+                    "UPDATE pg_constraint SET convalidated=true"
+                    " WHERE conname='a human-only decision never calls the model'"
+                )
 
     def covered(self) -> list[tuple[object, ...]]:
         with self.spoil() as con:

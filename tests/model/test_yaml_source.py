@@ -211,3 +211,14 @@ def test_any_punctuation_gives_values_or_named_problems(text: str) -> None:
 def test_any_bytes_give_values_or_named_problems(raw: bytes) -> None:
     with contextlib.suppress(InvalidFile):
         load_bytes(raw, "f")
+
+
+def test_places_are_those_that_an_editor_shows_whatever_else_yaml_ends_a_line_at() -> None:
+    source = load("a: 'one\u2028two\x85three'\nb: 1\nc: [x, \u2029'y']\nd: 2\n", "f")
+
+    assert str(source.where(("b",))) == "f:2:4"
+    assert str(source.where(("d",))) == "f:4:4"
+    with pytest.raises(InvalidFile) as refused:
+        load("a: 'one\u2028two'\nb: @\n", "f")
+    assert str(refused.value.problems[0].where) == "f:2:4"
+    assert "'@'" in refused.value.problems[0].message

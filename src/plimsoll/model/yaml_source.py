@@ -24,7 +24,8 @@ from plimsoll.errors import InvalidFile, Problem, Where
 
 Path = tuple[str | int, ...]  # to a value: keys, and positions in lists
 
-LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what the parser counts as the end of a line
+LINE_BREAK: Final = re.compile("\r\n|[\n\r]")  # what editors count as the end of a line
+_ONLY_YAML: Final = re.compile("[\x85\u2028\u2029]")  # what YAML 1.1 ends a line at, too, and editors do not
 
 _MAX_BYTES: Final = 4 * 1024 * 1024  # what a person declares is pages, not megabytes; a larger file is the wrong file
 _MAX_DEPTH: Final = 64  # far beyond any contract; without it a few thousand brackets exhaust the stack
@@ -210,6 +211,7 @@ class _Composer:
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.text = text
+        self._counts_otherwise = _ONLY_YAML.search(text) is not None
         self.problems: list[Problem] = []
         self._anchors: dict[str, Node | None] = {}  # None: its value is not complete yet
         self._repeated = 0
@@ -265,7 +267,7 @@ class _Composer:
         return node
 
     def _alias(self, event: Any) -> Node:
-        line, column = _place(event.start_mark)
+        line, column = self._place(event.start_mark)
         if event.anchor not in self._anchors:
             self._note(
                 "yaml.alias",
@@ -295,7 +297,7 @@ class _Composer:
         return Node(line, column, node.data, node.size, node.children, node.keys)
 
     def _scalar(self, event: Any) -> Node:
-        line, column = _place(event.start_mark)
+        line, column = self._place(event.start_mark)
         tag: str = event.tag or ""
         kind = tag.removeprefix(_CORE)
         try:
@@ -322,7 +324,7 @@ class _Composer:
                 break
             children[len(children)] = self._value(item, events, depth + 1)
         data = [child.data for child in children.values()]
-        return Node(*_place(event.start_mark), data, 1 + sum(c.size for c in children.values()), children)
+        return Node(*self._place(event.start_mark), data, 1 + sum(c.size for c in children.values()), children)
 
     def _mapping(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         self._check_tag(event, "map")
@@ -344,15 +346,15 @@ class _Composer:
                 )
                 continue
             children[key] = value
-            keys[key] = _place(item.start_mark)
+            keys[key] = self._place(item.start_mark)
         data = {key: children[key].data for key in keys}
-        return Node(*_place(event.start_mark), data, 1 + sum(c.size for c in children.values()), children, keys)
+        return Node(*self._place(event.start_mark), data, 1 + sum(c.size for c in children.values()), children, keys)
 
     def _key(self, event: Any, events: Iterator[Any], depth: int) -> str | None:
         """A key's text; None when there is none that could be used."""
         if isinstance(event, yaml.ScalarEvent):
             if event.anchor is not None:
-                self._anchors[event.anchor] = Node(*_place(event.start_mark), event.value)
+                self._anchors[event.anchor] = Node(*self._place(event.start_mark), event.value)
             if event.tag not in {None, "!", _CORE + "str"}:
                 self._unknown_tag(event, event.tag)
             if event.value == "<<" and event.implicit[0]:
@@ -399,26 +401,24 @@ class _Composer:
             else:
                 message, hint = f"a text cannot begin with '{found}'", "put the text in quotes"
         elif opened is not None and mark is not None and opened.line != mark.line:
-            message += f" (what is being read began on line {opened.line + 1}, column {opened.column + 1})"
+            line, column = self._place(opened)
+            message += f" (what is being read began on line {line}, column {column})"
         self._note("yaml.syntax", message, mark, fix=hint)
 
     def _too_deep(self, mark: Any) -> None:
         self._note("yaml.too-deep", f"more than {_MAX_DEPTH} levels deep", mark, fix="flatten it")
 
     def _character_at(self, mark: Any) -> str:
-        lines = LINE_BREAK.split(self.text)
-        line = lines[mark.line] if mark.line < len(lines) else ""
-        return line[mark.column : mark.column + 1]
+        return self.text[mark.index : mark.index + 1]
+
+    def _place(self, mark: Any) -> tuple[int, int]:
+        """Line and column of a parser's mark, counted from 1."""
+        return _place_after(self.text[: mark.index]) if self._counts_otherwise else (mark.line + 1, mark.column + 1)
 
     def _note(self, code: str, message: str, mark: Any = None, *, fix: str = "") -> None:
-        line, column = _place(mark) if mark is not None else (1, 1)
+        line, column = self._place(mark) if mark is not None else (1, 1)
         where = Where(file=self.file, line=line, column=column)
         self.problems.append(Problem(code=code, message=message, where=where, fix=fix))
-
-
-def _place(mark: Any) -> tuple[int, int]:
-    """Line and column of a parser's mark, counted from 1."""
-    return mark.line + 1, mark.column + 1
 
 
 def _place_after(text: str) -> tuple[int, int]:
