@@ -38,7 +38,10 @@ def test_from_a_function_and_a_sample_to_what_is_missing(tmp_path):
     (folder / golden).write_text(lines(cases))
     assert "# golden: golden.jsonl" in text
     text = text.replace("# golden: golden.jsonl", "golden: golden.jsonl")
+    assert "peak: 10/s" in text
+    assert "load_window: 5s" in text
     text = text.replace("peak: 10/s", "peak: 400/s")  # what is expected in earnest; also a quicker test
+    text = text.replace("load_window: 5s", "load_window: 800ms")
     manifest.write_text(text)
     # 3. check
     command = shlex.split(steps[2])
