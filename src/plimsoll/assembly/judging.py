@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from plimsoll.assembly.assessing import lacking
+from plimsoll.assembly.assessing import cannot_drill, lacking
 from plimsoll.assembly.integrity import VerifiedRecord
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.reviewers import overload, price
@@ -85,6 +85,7 @@ def judge_release(
             *signature.notes,
             *(say_loosened(each, str(line.threshold.cooling_off)) for each in line.loosened),
             *doubts,
+            *standing.notes,
             *begun_anew(ledger),
             *resampled(runs, release),
             *unseen(runs, release),
@@ -93,6 +94,7 @@ def judge_release(
             *_in_one_hand(manifest.owners),
             *_ungoverned(manifest),
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
+            *_undrilled(project, ledger),
         ),
         price=_price(project, [d for d in dated if d.entry in used]),
         warnings=overload(project, dated),
@@ -177,6 +179,11 @@ def _ungoverned(manifest: Manifest) -> tuple[str, ...]:
     if manifest.governance is not None:
         return ()
     return ("nothing governs egress: the manifest names no governance page",)
+
+
+def _undrilled(project: Project, ledger: Ledger) -> tuple[str, ...]:
+    why = cannot_drill(project, ledger)
+    return (f"the rollback cannot be practised: {why}",) if why else ()
 
 
 def _simulated(project: Project, signature: _Signature, record: VerifiedRecord) -> tuple[str, ...]:

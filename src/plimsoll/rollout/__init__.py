@@ -16,6 +16,7 @@ from plimsoll.rollout.steps import (
     roll_back,
     run_beside,
     steered,
+    way_back,
 )
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "search_path",
     "steered",
     "uncovered",
+    "way_back",
 ]

@@ -199,6 +199,18 @@ def roll_back(ledger: Ledger, system: str, *, to: str = "", by: str, reason: str
     return _write(ledger, system, Control(action=Action.ROLLBACK, by=by, reason=reason, release=release)), release
 
 
+def way_back(ledger: Ledger, system: str, release: str) -> str:
+    """The release that a rollback from this one leads to, now or once it is live; "": there is none to go back to.
+
+    Args:
+        ledger: of the system.
+        system: its name.
+        release: digest of the release that is live, or is to be.
+    """
+    state = steered(ledger, system)
+    return (state.before[-1:] or ("",))[0] if state.live == release else state.live
+
+
 def run_beside(
     ledger: Ledger,
     system: str,
