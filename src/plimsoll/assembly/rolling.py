@@ -24,6 +24,7 @@ from plimsoll.rollout import (
     Kept,
     Line,
     end_beside,
+    exceptions,
     keep_release,
     kept_manifest,
     kept_releases,
@@ -166,9 +167,14 @@ def drilled(project: Project) -> Drilled:
     return Drilled(passed=not any(each.why for each in detail.rounds), said=said_of(detail), detail=detail)
 
 
-def releases(project: Project) -> tuple[Line, ...]:
+def releases(project: Project, *, clock_ns: Callable[[], int] = time.time_ns) -> tuple[Line, ...]:
     """The releases of a project, the latest first."""
     if not project.store.exists():
         return ()
     with project.open_ledger(read_only=True) as ledger:
-        return listing(ledger, project.manifest.system, kept_releases(releases_folder(project)))
+        system = project.manifest.system
+        said = {e.release: e.said for e in exceptions(ledger, system, now_ns=clock_ns()) if e.live}
+        return tuple(
+            msgspec.structs.replace(line, excepted=said.get(line.release, ""))
+            for line in listing(ledger, system, kept_releases(releases_folder(project)))
+        )

@@ -24,8 +24,8 @@ Plimsoll: the load line for AI systems. It measures readiness, refuses what is b
   plimsoll assess NAME [MANIFEST]    one assessment: evaluation, contracts, stability, accountability, …
   plimsoll gate [MANIFEST]           judges the evidence there is; --attest FILE signs the verdict
   plimsoll verify FILE               checks an attestation, offline: --subject DIGEST --trust FILE
-  plimsoll threshold show|sign|history
-                                     the line, and the signature of the person who sets it
+  plimsoll threshold show|sign|history|except
+                                     the line, the signature of the person who sets it, and that person's exceptions
   plimsoll accept [MANIFEST]         an owner or operator accepts a release with their own key
   plimsoll govern show|decide|exceptions
                                      the governance page: what it says, and whether this data may go there

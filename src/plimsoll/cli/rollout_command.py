@@ -13,6 +13,7 @@ from pathlib import Path
 
 from plimsoll.assembly.checking import check
 from plimsoll.assembly.drilling import PROCESSES, ROUNDS, Processes
+from plimsoll.assembly.excepting import promote_excepted
 from plimsoll.assembly.rolling import beside, build, drilled, end, promote_release, releases, rollback
 from plimsoll.cli.drill_out import drill_text
 from plimsoll.cli.out import Out
@@ -52,7 +53,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="probability with which one that is no worse is taken back all the same; default: 0.05",
     )
-    made["promote"].add_argument("--attestation", type=Path, required=True, metavar="FILE", help="for this release")
+    on = made["promote"].add_mutually_exclusive_group(required=True)
+    on.add_argument("--attestation", type=Path, metavar="FILE", help="for this release")
+    on.add_argument(
+        "--exception", metavar="ENTRY", help="in place of one: the setter's, as `plimsoll threshold except` gives it"
+    )
     made["promote"].add_argument("--allow-simulated", action="store_true", help="let a demonstration pass")
     made["rollback"].add_argument("--to", default="", metavar="RELEASE", help="default: the one before the live one")
     made["drill"].add_argument(
@@ -113,6 +118,9 @@ def _beside(arguments: argparse.Namespace, out: Out) -> None:
 
 
 def _promote(arguments: argparse.Namespace, out: Out) -> None:
+    if arguments.exception is not None:
+        _promote_excepted(arguments, out)
+        return
     entry = promote_release(
         open_project(arguments),
         arguments.release,
@@ -124,6 +132,20 @@ def _promote(arguments: argparse.Namespace, out: Out) -> None:
     )
     out.give({"entry": entry, "release": arguments.release})
     out.say(f"{arguments.release} is live.")
+
+
+def _promote_excepted(arguments: argparse.Namespace, out: Out) -> None:
+    entry = promote_excepted(
+        open_project(arguments),
+        arguments.release,
+        exception=arguments.exception,
+        trust_file=arguments.trust,
+        by=arguments.by,
+        reason=arguments.reason,
+        allow_simulated=arguments.allow_simulated,
+    )
+    out.give({"entry": entry, "release": arguments.release, "exception": arguments.exception})
+    out.say(f"{arguments.release} is live on an exception. Every board shows it until it ends, and after.")
 
 
 def _rollback(arguments: argparse.Namespace, out: Out) -> None:
@@ -164,7 +186,8 @@ def _line(line: Line) -> str:
     state = line.state or ("kept" if line.kept else "not kept here")
     share = f" {line.share:.1%}" if line.share else ""
     steps = "".join(f"\n    {s.time}  {s.action} by {s.by}: {s.reason}" for s in line.steps)
-    return f"{line.release}  {state}{share}  built {line.built or 'never here'}{steps}"
+    excepted = f"\n    {line.excepted}" if line.excepted else ""
+    return f"{line.release}  {state}{share}  built {line.built or 'never here'}{excepted}{steps}"
 
 
 def _share(text: str) -> float:

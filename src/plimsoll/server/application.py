@@ -81,6 +81,7 @@ class Application:
             meter=meter,
             limits=self._setting.limits,
             checks=running.checks,
+            notes=running.notes,
         )
 
 
