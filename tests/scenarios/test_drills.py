@@ -198,6 +198,17 @@ def test_what_cannot_be_practised_is_said_and_check_measures_the_rest(drilled):
     assert any("the rollback cannot be practised" in note for note in checked.data["board"]["notes"])
 
 
+def test_without_a_feed_the_golden_set_is_asked_and_without_both_it_is_said(drilled):
+    drilled.change("plimsoll.yaml", "samples: {golden: golden.jsonl, feed: feed}", "samples: {golden: golden.jsonl}")
+    ran = drilled.run("rollout", "drill", "--rounds", "1", "--processes", "1", "--json", timeout=120)
+    assert ran.code == 0, ran
+    assert (the_drill(ran).inputs, the_drill(ran).processes) == (40, 1)
+    drilled.change("plimsoll.yaml", "samples: {golden: golden.jsonl}\n", "")
+    ran = drilled.run("rollout", "drill", "--json")
+    assert ran.code == 2, ran
+    assert "samples.feed" in ran.problems[0]["message"]
+
+
 def test_in_a_database_the_order_goes_the_way_of_the_database(drilled, database):
     drilled.change("plimsoll.yaml", "load:", f"ledger: {database}\nload:")
     drilled.write("parity.py", VERSION.format(1))

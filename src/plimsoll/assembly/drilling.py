@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
 import msgspec
 
 from plimsoll.assembly.drill_host import Order, Stand, Word
+from plimsoll.assembly.project import read_file
 from plimsoll.assembly.releases import check_kept
 from plimsoll.assess.drill import PEOPLE, Asked, Behaviour, Rollback, give_drill, judge_rollback, said_of
 from plimsoll.assess.feed import Feed
@@ -152,7 +153,7 @@ def _inputs(bench: Workbench) -> tuple[tuple[str, str, bytes], ...]:
         return tuple((s.type, s.source, s.record) for s in feed.mixed(window=INPUTS, most=INPUTS))
     assert samples.golden is not None, "`undrillable` has seen to it"
     path = project.folder / samples.golden
-    cases = read_golden(path.read_bytes(), str(path), bench.answerable)[:INPUTS]
+    cases = read_golden(read_file(path, "golden set"), str(path), bench.answerable)[:INPUTS]
     return tuple((c.type, c.source, c.record) for c in cases)
 
 
