@@ -1,4 +1,5 @@
-"""What the server adds in front of a chat model that answers at once; its memory over many decisions.
+"""What the server adds in front of a chat model that answers at once; its memory over many decisions; and in the same
+run how fast a rollback is in force (`rollback.py`), and whether callers hear in time whatever fails (`faults.py`).
 
 The audit is durable before each answer; tokens, contracts, the governance page with its scanner, metrics and the tier
 are on. ``wrk`` (Debian's package) is the
@@ -30,6 +31,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import faults
+import rollback
 
 PLIMSOLL = str(Path(sys.executable).with_name("plimsoll"))
 UPSTREAM = """
@@ -160,6 +164,7 @@ def main() -> int:
                 }
         if arguments.decisions:
             figures |= memory(targets["ours"], folder, server, arguments.decisions)
+    figures |= rollback.measure() | faults.measure()
     for key, value in {**{k: round(v, 2) for k, v in middle.items()}, **figures}.items():
         print(f"{key:32} {value}")
     if arguments.json:

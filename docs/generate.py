@@ -236,7 +236,7 @@ def metric_table() -> str:
 
 def _metric(metric: Metric) -> str:
     kind = metric.kind.value + (f" (q = {metric.quantile:g})" if metric.quantile is not None else "")
-    measured = f"`plimsoll assess {metric.assessment}`" if metric.measurable else "**not in this version**"
+    measured = f"`{metric.command}`" if metric.measurable else "**not in this version**"
     return (
         f"### `{metric.name}`\n\n{metric.meaning}\n\n"
         f"| dimension | unit | better | kind | measured by |\n|---|---|---|---|---|\n"

@@ -250,6 +250,26 @@ def test_a_process_killed_from_outside_is_replaced():
         assert ask(pool, {"value": 1})["value"] == 1
 
 
+def test_a_caller_who_gives_up_waiting_for_the_last_words_of_a_process_does_not_cost_the_pool_its_place():
+    """Whoever keeps the place must not be ended by a caller's cancellation, or by the time that last words have."""
+    with pool_of() as pool:
+        eventually(lambda: len(pool.pids) == 2)
+        before = list(pool._idle)
+
+        async def give_up():
+            waiting = [asyncio.create_task(worker.last_words()) for worker in before]
+            await asyncio.sleep(0.01)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+        asyncio.run(give_up())
+        for worker in before:
+            os.kill(worker.pid, signal.SIGKILL)
+        eventually(lambda: len(pool.pids) == 2 and not {*pool.pids} & {worker.pid for worker in before})
+        assert ask(pool, {"value": 1})["value"] == 1
+
+
 # ── who waits ──
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import msgspec
 import pytest
-from cli.tiny_system import TinySystem, environment
+from benchmarks.rollback import rolled_back
+from cli.tiny_system import TinySystem
 
 from plimsoll import Guard
 from plimsoll.ledger import Draft, Ledger
@@ -24,18 +20,6 @@ def predict(record):
     if {fails}:
         raise RuntimeError("worse")
     return {{"version": {version}}}
-"""
-
-ASKER = """
-import sys, time, json
-from plimsoll import Guard
-with Guard.open(sys.argv[1]) as guard:
-    n = 0
-    while True:
-        n += 1
-        answer = guard.decide("tell-parity", {"number": n})
-        print(json.dumps([time.time(), answer.disposition, answer.release, answer.output]), flush=True)
-        time.sleep(0.002)
 """
 
 
@@ -169,36 +153,9 @@ def test_a_release_that_cannot_be_opened_holds_for_people_and_says_why(rolling):
 
 
 @pytest.mark.alone
-def test_a_rollback_is_in_force_on_four_processes_within_a_second_though_one_is_killed(rolling):
-    one, two = rolling.keep(1), rolling.keep(2)
-    rolling.steer(Action.PROMOTE, one)
-    rolling.steer(Action.PROMOTE, two)
-    outputs = [rolling.tiny.folder / f"asked-{n}.jsonl" for n in range(4)]
-    with contextlib.ExitStack() as stack:
-        askers = []
-        for output in outputs:
-            askers.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", ASKER, str(rolling.tiny.folder)],
-                    stdout=stack.enter_context(output.open("wb")),
-                    env=environment(),
-                )
-            )
-            stack.callback(askers[-1].kill)
-        _until(lambda: all(output.read_bytes().count(b"\n") > 50 for output in outputs), 60)
-        time.sleep(1.5)  # the release before is ready in every one of them
-        with Ledger.open(rolling.tiny.ledger) as ledger:
-            body = msgspec.json.encode(Control(action=Action.ROLLBACK, by="ops@example.org", reason="r", release=one))
-            at = time.time()
-            ledger.append(Draft(kind="control", system="parity", body=body))
-            os.kill(askers[3].pid, signal.SIGKILL)
-        time.sleep(2.5)
-        for asker in askers:
-            asker.kill()
-            asker.wait()
-    for output in outputs[:3]:
-        lines = [msgspec.json.decode(line) for line in output.read_bytes().splitlines()[:-1]]
-        assert {line[1] for line in lines} == {"answered"}, "the rollback cost a call"
-        late = [line[0] - at for line in lines if line[2] == two and line[0] > at]
-        assert max(late, default=0.0) < 1.0, f"the release that was gone back from still answered after {max(late)} s"
-        assert lines[-1][2] == one
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_rollback_is_in_force_on_four_processes_within_a_second_though_one_is_killed(tmp_path, store, request):
+    rolled = rolled_back(tmp_path / "rolled", request.getfixturevalue("database") if store == "postgres" else "")
+    assert rolled.calls > 100, "it was under load"
+    assert rolled.failed == 0, "the rollback cost a call"
+    assert 0 < rolled.seconds < 1.0, f"the release that was gone back from still answered after {rolled.seconds} s"

@@ -11,11 +11,12 @@ from plimsoll.api.exchange import Exchange
 from plimsoll.api.parts import Check, Parts
 
 
-class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+class Readiness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Each thing that must hold, and what does not ("" when it does)."""
 
     ready: bool
     checks: dict[str, str]
+    notes: dict[str, str] = {}  # what is to be known, and keeps nothing from being ready
 
 
 async def alive(exchange: Exchange, _parts: Parts, _who: Identity) -> None:
@@ -27,7 +28,8 @@ async def ready(exchange: Exchange, parts: Parts, _who: Identity) -> None:
     """``GET /readyz``: 200 when everything holds that a decision needs, else 503 with what does not."""
     found = {name: await asyncio.to_thread(_asked, check) for name, check in parts.checks.items()}
     is_ready = not any(found.values())
-    body = msgspec.json.encode(Readiness(ready=is_ready, checks=found))
+    notes = {name: said for name, note in parts.notes.items() if (said := await asyncio.to_thread(_asked, note))}
+    body = msgspec.json.encode(Readiness(ready=is_ready, checks=found, notes=notes))
     await exchange.respond(200 if is_ready else 503, body)
 
 

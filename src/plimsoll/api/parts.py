@@ -20,3 +20,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     meter: Meter
     limits: Limits
     checks: Mapping[str, Check]
+    notes: Mapping[str, Check]  # what is to be known and keeps nothing from being ready; "" when there is nothing

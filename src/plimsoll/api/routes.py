@@ -113,6 +113,7 @@ class Api:
         meter: where requests are counted.
         limits: what one request may take.
         checks: what must hold for this process to be ready, by name.
+        notes: what is to be known and keeps nothing from being ready, by name.
     """
 
     def __init__(
@@ -123,8 +124,11 @@ class Api:
         meter: Meter,
         limits: Limits | None = None,
         checks: Mapping[str, Check] | None = None,
+        notes: Mapping[str, Check] | None = None,
     ) -> None:
-        parts = Parts(guard=guard, meter=meter, limits=limits or Limits(), checks=dict(checks or {}))
+        parts = Parts(
+            guard=guard, meter=meter, limits=limits or Limits(), checks=dict(checks or {}), notes=dict(notes or {})
+        )
         self.parts = parts
         self._openapi = document(guard)
 

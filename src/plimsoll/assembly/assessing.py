@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from plimsoll.assembly.demonstration import Cast
+from plimsoll.assembly.drilling import Processes, assess_rollout, undrillable
 from plimsoll.assembly.load import assess_load
 from plimsoll.assembly.project import Project, read_file
 from plimsoll.assembly.reviewers import price, review_load
@@ -30,7 +31,7 @@ from plimsoll.model.manifest_writer import placeholders
 from plimsoll.rollout import OpenedFiles
 
 # In this order: what is decided first gives the ledger something to reconstruct, and a person something to replay.
-ORDER: Final = ("evaluation", "contracts", "stability", "organisation", "accountability")
+ORDER: Final = ("evaluation", "contracts", "stability", "rollout", "organisation", "accountability")
 
 
 class Progress(Protocol):
@@ -71,6 +72,7 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
     clock_ns: Callable[[], int] = time.time_ns
     url: str | None = None  # stability: drive this address in place of the guard in process
     ca: Path | None = None  # whose certificates are trusted there; None: those of the system's store
+    drill: Processes = Processes()  # rollout: how many processes practise how often
 
     @property
     def about(self) -> About:
@@ -137,14 +139,21 @@ class Uncovered(msgspec.Struct, frozen=True, kw_only=True):
         return self.files if self.release == release else ()
 
 
-def needed(project: Project) -> tuple[str, ...]:
+def needed(project: Project, ledger: Ledger) -> tuple[str, ...]:
     """The assessments that the threshold needs, in the order they are run.
 
-    Those that this version lacks, or for which the manifest names no sample, are left out and stay on the board as not
-    measured: whoever begins is told all that is missing, not the first thing.
+    Those that this version lacks, or for which the manifest names no sample or a release is missing, are left out and
+    stay on the board as not measured: whoever begins is told all that is missing, not the first thing.
     """
     wanted = {c.entry.assessment for c in project.manifest.threshold.conditions if c.entry.measurable}
-    return tuple(name for name in ORDER if name in wanted and name not in lacking(project))
+    left_out = {*lacking(project), *(("rollout",) if cannot_drill(project, ledger) else ())}
+    return tuple(name for name in ORDER if name in wanted and name not in left_out)
+
+
+def cannot_drill(project: Project, ledger: Ledger) -> str:
+    """Why the threshold's conditions on the rollback cannot be measured; "" when they can, or there are none."""
+    wanted = any(c.entry.assessment == "rollout" for c in project.manifest.threshold.conditions)
+    return undrillable(project, ledger) if wanted else ""
 
 
 def lacking(project: Project) -> dict[str, str]:
@@ -236,6 +245,10 @@ def _stability(bench: Workbench) -> None:
     assess_load(bench)
 
 
+def _rollout(bench: Workbench) -> None:
+    assess_rollout(bench)
+
+
 def _organisation(bench: Workbench) -> None:
     project = bench.project
     bench.progress.begin("organisation", None)
@@ -283,6 +296,7 @@ _RUN: Final[dict[str, Callable[[Workbench], None]]] = {
     "evaluation": _evaluation,
     "contracts": _contracts,
     "stability": _stability,
+    "rollout": _rollout,
     "organisation": _organisation,
     "accountability": _accountability,
 }

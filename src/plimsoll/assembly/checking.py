@@ -15,6 +15,7 @@ import msgspec
 
 from plimsoll.assembly.assessing import Progress, Silent, Workbench, assess, needed
 from plimsoll.assembly.demonstration import GATE, Cast
+from plimsoll.assembly.drilling import Processes
 from plimsoll.assembly.integrity import verify_before, verify_record
 from plimsoll.assembly.judging import JudgedRelease, asked_now, judge_release
 from plimsoll.assembly.project import Project
@@ -47,6 +48,7 @@ def check(
     url: str | None = None,
     ca: Path | None = None,
     witness: Path | None = None,
+    drill: Processes | None = None,
 ) -> Checked:
     """Run what the threshold needs (or some of it), then judge.
 
@@ -61,6 +63,7 @@ def check(
         url: stability: drive this HTTP address in place of the guard in process.
         ca: a PEM file with the authorities that are trusted there; None: the system's own.
         witness: checkpoints kept outside the store; None: the file in the state folder.
+        drill: rollout: how many processes practise a rollback how often; None: as usual.
 
     Raises:
         VerificationFailed: the record was altered, cut, set back or replaced, or another key signs it than is pinned.
@@ -86,8 +89,9 @@ def check(
             clock_ns=clock_ns,
             url=url,
             ca=ca,
+            drill=drill or Processes(),
         )
-        assess(bench, only or needed(asked))
+        assess(bench, only or needed(asked, ledger))
         ledger.checkpoint()  # so that a signature speaks for what was measured just now, too
         record = verify_record(project, trust, now_ns=clock_ns(), witness=witness, progress=progress)
         judged = judge_release(project, ledger, trust, record=record, now_ns=clock_ns())

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from plimsoll.assembly.assessing import lacking
+from plimsoll.assembly.assessing import cannot_drill, lacking
 from plimsoll.assembly.integrity import VerifiedRecord
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.reviewers import overload, price
@@ -31,6 +31,7 @@ from plimsoll.model.evidence import Dated, Proportion
 from plimsoll.model.manifest import Manifest, Owners
 from plimsoll.model.metrics import METRICS
 from plimsoll.model.threshold import LOAD_WINDOW, Threshold
+from plimsoll.rollout import exceptions
 from plimsoll.stats import clopper_pearson_lower
 
 
@@ -66,6 +67,7 @@ def judge_release(
     simulated = signature.simulated or manifest.demonstration is not None
     line = line_in_force(project, ledger, trust, now_ns, simulated=simulated)
     project = project.judged_by(line.threshold)
+    excepted = exceptions(ledger, manifest.system, now_ns=now_ns, trust=trust)
     begun = {run.id: run.time_ns for run in runs}
     rows = judge_in_force(line, release, dated, now_ns, people=manifest.people_digest, begun=begun)
     used = {entry for row in rows for entry in row.entries}
@@ -85,6 +87,8 @@ def judge_release(
             *signature.notes,
             *(say_loosened(each, str(line.threshold.cooling_off)) for each in line.loosened),
             *doubts,
+            *standing.notes,
+            *(e.said for e in excepted if not e.live),
             *begun_anew(ledger),
             *resampled(runs, release),
             *unseen(runs, release),
@@ -93,9 +97,10 @@ def judge_release(
             *_in_one_hand(manifest.owners),
             *_ungoverned(manifest),
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
+            *_undrilled(project, ledger),
         ),
         price=_price(project, [d for d in dated if d.entry in used]),
-        warnings=overload(project, dated),
+        warnings=(*overload(project, dated), *(e.said for e in excepted if e.live)),
         owners={
             "contracts": manifest.owners.technical.contact,
             "technical": manifest.owners.technical.contact,
@@ -177,6 +182,11 @@ def _ungoverned(manifest: Manifest) -> tuple[str, ...]:
     if manifest.governance is not None:
         return ()
     return ("nothing governs egress: the manifest names no governance page",)
+
+
+def _undrilled(project: Project, ledger: Ledger) -> tuple[str, ...]:
+    why = cannot_drill(project, ledger)
+    return (f"the rollback cannot be practised: {why}",) if why else ()
 
 
 def _simulated(project: Project, signature: _Signature, record: VerifiedRecord) -> tuple[str, ...]:

@@ -319,14 +319,22 @@ class Project:
         parts = self.guard_parts(run=run, rehearsal=rehearsal)
         return BareGuard(ledger=ledger, spend=self.purse(ledger, parts["target"]), **parts)
 
-    def purse(self, ledger: Ledger, target: Target) -> Purse | None:
-        """What counts a target's calls against the day's budget; None: the manifest names none."""
+    def purse(self, ledger: Ledger, target: Target, *, system: str = "") -> Purse | None:
+        """What counts a target's calls against the day's budget; None: the manifest names none.
+
+        Args:
+            ledger: where what is spent is counted.
+            target: what costs.
+            system: whose budget it is; "": the manifest's.
+        """
         manifest = self.manifest
         if manifest.budget is None or manifest.prices is None:
             return None
-        return Purse(ledger, manifest.system, target.name, manifest.prices, manifest.budget)
+        return Purse(ledger, system or manifest.system, target.name, manifest.prices, manifest.budget)
 
-    def guard_parts(self, *, run: str = "", rehearsal: bool = False, apart: bool = False) -> GuardParts:
+    def guard_parts(
+        self, *, run: str = "", rehearsal: bool = False, apart: bool = False, system: str = ""
+    ) -> GuardParts:
         """What a guard of this system is made of, all but its ledger.
 
         Args:
@@ -334,6 +342,7 @@ class Project:
             rehearsal: that it measures load.
             apart: the code of Python targets runs in processes of its own, also where the manifest says nothing of
                 them: an interpreter holds one module of a name, and another release has modules of the same names.
+            system: under which name it records and is steered; "": the manifest's. What is practised has another.
 
         Raises:
             TargetError: the target, or one of its fallback chain, cannot be imported.
@@ -343,7 +352,7 @@ class Project:
         output = self._compile(self.outputs[0]) if self.outputs else None
         self._check_constants(output)
         settings = GuardSettings(
-            system=manifest.system,
+            system=system or manifest.system,
             release=self.release.digest,
             types={name: _guarded(name, kind) for name, kind in manifest.decisions.items()},
             deadline_s=None if manifest.target.deadline is None else manifest.target.deadline.base,

@@ -17,6 +17,7 @@ from plimsoll.model.details import (
     AccountabilityDetail,
     CheckpointDetail,
     ContractsDetail,
+    DrillDetail,
     EvaluationDetail,
     Measured,
     OrganisationDetail,
@@ -30,6 +31,7 @@ _DETAIL: Final[dict[str, Any]] = {
     "stability": StabilityDetail,
     "evaluation": EvaluationDetail,
     "contracts": ContractsDetail,
+    "rollout": DrillDetail,
     "accountability": AccountabilityDetail,
     "organisation": OrganisationDetail,
 }

@@ -11,16 +11,20 @@ import msgspec
 from plimsoll.assembly.demonstration import Cast
 from plimsoll.assembly.project import Project, read_file
 from plimsoll.assembly.releases import releases_folder
+from plimsoll.assembly.runs import recorded_runs
 from plimsoll.assembly.steering import known_contact
 from plimsoll.assembly.trusting import trust_of
-from plimsoll.errors import InputError
+from plimsoll.assess.drill import said_of
+from plimsoll.errors import InputError, NotReady
 from plimsoll.ledger import Draft
 from plimsoll.model.control import Action
+from plimsoll.model.details import DrillDetail
 from plimsoll.rollout import (
     KEPT,
     Kept,
     Line,
     end_beside,
+    exceptions,
     keep_release,
     kept_manifest,
     kept_releases,
@@ -136,9 +140,41 @@ def end(project: Project, release: str, *, by: str, reason: str) -> str:
         return end_beside(ledger, project.manifest.system, release, by=by, reason=reason)
 
 
-def releases(project: Project) -> tuple[Line, ...]:
+class Drilled(msgspec.Struct, frozen=True, kw_only=True):
+    """The last drill of what lies here."""
+
+    passed: bool
+    said: str
+    detail: DrillDetail
+
+
+def drilled(project: Project) -> Drilled:
+    """What the last drill of the release that lies here gave.
+
+    Raises:
+        NotReady: there was none.
+    """
+    with project.open_ledger(read_only=True) as ledger:
+        runs = [
+            run.ended
+            for run in recorded_runs(ledger, project.manifest.system)
+            if run.started.assessment == "rollout" and run.started.release == project.release.digest
+        ]
+    last = next((ended for ended in reversed(runs) if ended is not None), None)
+    if last is None:
+        raise NotReady("the rollback of this release was never practised", fix="run: plimsoll rollout drill")
+    detail = msgspec.json.decode(last.detail, type=DrillDetail)
+    return Drilled(passed=not any(each.why for each in detail.rounds), said=said_of(detail), detail=detail)
+
+
+def releases(project: Project, *, clock_ns: Callable[[], int] = time.time_ns) -> tuple[Line, ...]:
     """The releases of a project, the latest first."""
     if not project.store.exists():
         return ()
     with project.open_ledger(read_only=True) as ledger:
-        return listing(ledger, project.manifest.system, kept_releases(releases_folder(project)))
+        system = project.manifest.system
+        said = {e.release: e.said for e in exceptions(ledger, system, now_ns=clock_ns()) if e.live}
+        return tuple(
+            msgspec.structs.replace(line, excepted=said.get(line.release, ""))
+            for line in listing(ledger, system, kept_releases(releases_folder(project)))
+        )

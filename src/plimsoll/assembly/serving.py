@@ -16,6 +16,7 @@ from plimsoll.assembly.guard import Guard
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger import Taken
 from plimsoll.model.breaker import BreakerState
+from plimsoll.rollout import exceptions
 
 LONGEST_S: Final = 60.0  # without any deadline, a synchronous target would hold up the loop of everybody's requests
 
@@ -26,6 +27,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     guard: Guard
     tokens: Tokens | None
     checks: Mapping[str, Callable[[], str]]
+    notes: Mapping[str, Callable[[], str]]
 
     def gauges(self) -> Iterable[tuple[str, str, float]]:
         """What is measured when it is asked for: name, what of, value."""
@@ -60,6 +62,7 @@ def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> It
             guard=guard,
             tokens=tokens,
             checks={"ledger": _ledger_check(guard), "control": _steered(guard), "releases": lambda: guard.trouble},
+            notes={"exception": _excepted(guard)},
         )
 
 
@@ -77,6 +80,19 @@ def _ledger_check(guard: Guard) -> Callable[[], str]:
         return ""
 
     return check
+
+
+def _excepted(guard: Guard, clock_ns: Callable[[], int] = time.time_ns) -> Callable[[], str]:
+    """Whether the live release is live on an exception. Anybody may ask, so why is told on the board alone."""
+
+    def note() -> str:
+        found = exceptions(guard.ledger, guard.settings.system, now_ns=clock_ns())
+        live = next((e for e in found if e.live), None)
+        if live is None:
+            return ""
+        return f"the live release is live on an exception {'that ended at' if live.ended else 'until'} {live.until}"
+
+    return note
 
 
 def _steered(guard: Guard) -> Callable[[], str]:

@@ -5,6 +5,8 @@ trusted now; nothing has to be measured to see them. So a key that was taken out
 and a person who was replaced show in the very next verdict. A look that finds less than the assessment did replaces its
 figure; one that finds more does not: to become better, the assessment is run again (ADR 15).
 
+Where a rollback leads to is such a fact, too: a drill of the way to another release does not count.
+
 Of the reviewers' load only the share of cases is measured. What a case costs and what time there is are declared, so
 they count as they are declared now, in both directions.
 """
@@ -12,6 +14,7 @@ they count as they are declared now, in both directions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -22,9 +25,12 @@ from plimsoll.assess.accountability import accountability_map, map_now
 from plimsoll.assess.organisation import census_of, provenance_of, who_accepts
 from plimsoll.attest import Trust
 from plimsoll.ledger import Ledger
-from plimsoll.model.details import AccountabilityDetail, MapRow, PersonDetail
+from plimsoll.model.details import AccountabilityDetail, DrillDetail, MapRow, PersonDetail
 from plimsoll.model.evidence import Census, Dated, Proportion, Provenance
 from plimsoll.model.manifest_writer import placeholders
+from plimsoll.rollout import way_back
+
+T = TypeVar("T")
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +39,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Dated, ...]  # all of it, with the figures that are worse now
     people: tuple[PersonDetail, ...]
     rows: tuple[MapRow, ...]
+    notes: tuple[str, ...] = ()  # evidence that speaks of something that is no more, in a sentence each
 
 
 def look_again(
-    project: Project, ledger: Ledger, trust: Trust, runs: Iterable[Recorded], dated: Sequence[Dated], now_ns: int
+    project: Project, ledger: Ledger, trust: Trust, runs: Sequence[Recorded], dated: Sequence[Dated], now_ns: int
 ) -> Standing:
     """The evidence with both standing facts as they are now, where that is worse.
 
@@ -61,7 +68,7 @@ def look_again(
             case "organisation.accepted", Census():
                 piece = _worse(project, piece, was, census_of(people), provenance_of(people))
             case "accountability.complete", Census():
-                detail = _drawn(details.get(evidence.run))
+                detail = _of(details.get(evidence.run), AccountabilityDetail)
                 if detail is not None:  # else another version left it: how much of it was the map cannot be told
                     piece = _worse(project, piece, was, map_now(manifest, unfilled, was, detail))
             case "evaluation.review_load", Proportion():
@@ -69,12 +76,38 @@ def look_again(
                 return None if load is None else _with(piece, load)
         return piece
 
-    kept = (again(piece) for piece in dated)
+    elsewhere = _drilled_elsewhere(ledger, manifest.system, release, runs)
+    kept = (again(piece) for piece in dated if piece.evidence.run not in elsewhere)
     return Standing(
+        notes=tuple(sorted(set(elsewhere.values()))),
         evidence=tuple(piece for piece in kept if piece is not None),
         people=people,
         rows=accountability_map(manifest, unfilled),
     )
+
+
+def _drilled_elsewhere(ledger: Ledger, system: str, release: str, runs: Iterable[Recorded]) -> dict[str, str]:
+    """The drills of this release that went back to another place than a rollback leads to now, and what to say of each.
+
+    A drill shows that one release takes over from another. It says nothing of a third.
+    """
+    drills = [run for run in runs if run.started.assessment == "rollout" and run.started.release == release]
+    if not drills:
+        return {}
+    now = way_back(ledger, system, release)
+    found = {}
+    for run in drills:
+        drilled = None if run.ended is None else _of(run.ended.detail, DrillDetail)
+        if drilled is not None and drilled.back != now:
+            found[run.id] = (
+                f"the rollback was drilled to {_named(drilled.back)}, and would lead to {_named(now)} now: that drill "
+                "does not count"
+            )
+    return found
+
+
+def _named(release: str) -> str:
+    return f"{release[:19]}…" if release else "people"
 
 
 def _with(piece: Dated, sample: Proportion) -> Dated:
@@ -100,8 +133,8 @@ def _worse(
     return msgspec.structs.replace(piece, evidence=evidence)
 
 
-def _drawn(detail: msgspec.Raw | None) -> AccountabilityDetail | None:
+def _of(detail: msgspec.Raw | None, type_: type[T]) -> T | None:
     try:
-        return None if detail is None else msgspec.json.decode(detail, type=AccountabilityDetail)
+        return None if detail is None else msgspec.json.decode(detail, type=type_)
     except msgspec.DecodeError:
         return None

@@ -5,6 +5,14 @@ A deploy step needs ``attest``, ``model`` and ``errors`` alone.
 
 from plimsoll.attest.acceptance import ACCEPTANCE, Acceptance, check_acceptance, sign_acceptance
 from plimsoll.attest.dsse import Opened, open_envelope, pae, read_envelope, sign_envelope
+from plimsoll.attest.exception import (
+    EXCEPTION,
+    LONGEST_DAYS,
+    SignedException,
+    check_exception,
+    read_exception,
+    sign_exception,
+)
 from plimsoll.attest.keys import (
     PrivateKey,
     PublicKey,
@@ -30,17 +38,21 @@ from plimsoll.attest.verify import Verified, verify_attestation
 
 __all__ = [
     "ACCEPTANCE",
+    "EXCEPTION",
+    "LONGEST_DAYS",
     "THRESHOLD",
     "Acceptance",
     "Opened",
     "PrivateKey",
     "PublicKey",
     "Role",
+    "SignedException",
     "SignedLine",
     "Trust",
     "TrustedKey",
     "Verified",
     "check_acceptance",
+    "check_exception",
     "check_setter",
     "check_threshold",
     "generate",
@@ -50,6 +62,7 @@ __all__ = [
     "open_envelope",
     "pae",
     "read_envelope",
+    "read_exception",
     "read_private",
     "read_signed",
     "read_trust",
@@ -58,6 +71,7 @@ __all__ = [
     "short",
     "sign_acceptance",
     "sign_envelope",
+    "sign_exception",
     "sign_threshold",
     "trust_entry",
     "valid_until",

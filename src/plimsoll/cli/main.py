@@ -21,18 +21,18 @@ Plimsoll: the load line for AI systems. It measures readiness, refuses what is b
   plimsoll init TARGET --sample FILE a commented manifest and an inferred contract for your own function
   plimsoll check [MANIFEST]          measures what the threshold asks for, then judges: the main job
 
-  plimsoll assess NAME [MANIFEST]    one assessment: evaluation, contracts, stability, accountability, organisation
+  plimsoll assess NAME [MANIFEST]    one assessment: evaluation, contracts, stability, accountability, …
   plimsoll gate [MANIFEST]           judges the evidence there is; --attest FILE signs the verdict
   plimsoll verify FILE               checks an attestation, offline: --subject DIGEST --trust FILE
-  plimsoll threshold show|sign|history
-                                     the line, and the signature of the person who sets it
+  plimsoll threshold show|sign|history|except
+                                     the line, the signature of the person who sets it, and that person's exceptions
   plimsoll accept [MANIFEST]         an owner or operator accepts a release with their own key
   plimsoll govern show|decide|exceptions
                                      the governance page: what it says, and whether this data may go there
   plimsoll keys new|show|ledger      makes a key; shows its public half for trust.yaml
   plimsoll decide TYPE [INPUT]       decisions from the shell: JSON Lines in, JSON Lines out
-  plimsoll rollout build|shadow|canary|promote|rollback|end|list
-                                     releases: keep one, run it beside the live one, promote it, go back
+  plimsoll rollout build|shadow|canary|promote|rollback|drill|end|list
+                                     releases: keep one, run it beside the live one, promote it, go back, practise it
   plimsoll serve [MANIFEST]          decisions over HTTP, in several processes; readiness, metrics, OpenAPI
   plimsoll token new|list|revoke     who may ask the server, for what, until when
   plimsoll control stop|resume       makes every running guard hold for people, and takes it back

@@ -1,4 +1,4 @@
-"""Releases: keep one, run it as shadow or canary, promote it, roll back, list them, drill the way back.
+"""Releases: keep one, run it as shadow or canary, promote it, roll back, list them, practise the way back.
 
 Every guard on the ledger obeys within a second; what is in flight ends on the release it began with.
 
@@ -11,11 +11,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from plimsoll.assembly.rolling import beside, build, end, promote_release, releases, rollback
+from plimsoll.assembly.checking import check
+from plimsoll.assembly.drilling import PROCESSES, ROUNDS, Processes
+from plimsoll.assembly.excepting import promote_excepted
+from plimsoll.assembly.rolling import beside, build, drilled, end, promote_release, releases, rollback
+from plimsoll.cli.drill_out import drill_text
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
+from plimsoll.cli.progress import progress_for
 from plimsoll.cli.project_options import add_project_options, open_project
-from plimsoll.errors import UsageError
+from plimsoll.errors import NotReady, UsageError
 from plimsoll.model.control import Action
 from plimsoll.model.quantity import Quantity, UnitKind
 from plimsoll.rollout import Line
@@ -32,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             ("canary", "give a release a share of the traffic, compared with live", "RELEASE --share 5% --by …"),
             ("promote", "make a release live, on an attestation for it", "RELEASE --attestation passed.json --by …"),
             ("rollback", "make the release live again that was live before", '--by ops@example.org --reason "why"'),
+            ("drill", "practise the rollback of what lies here, in several processes under traffic", "--processes 4"),
             ("end", "end a canary or shadow", 'RELEASE --by ops@example.org --reason "why"'),
             ("list", "the releases, and what was done with each", ""),
         )
@@ -47,22 +53,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="probability with which one that is no worse is taken back all the same; default: 0.05",
     )
-    made["promote"].add_argument("--attestation", type=Path, required=True, metavar="FILE", help="for this release")
+    on = made["promote"].add_mutually_exclusive_group(required=True)
+    on.add_argument("--attestation", type=Path, metavar="FILE", help="for this release")
+    on.add_argument(
+        "--exception", metavar="ENTRY", help="in place of one: the setter's, as `plimsoll threshold except` gives it"
+    )
     made["promote"].add_argument("--allow-simulated", action="store_true", help="let a demonstration pass")
     made["rollback"].add_argument("--to", default="", metavar="RELEASE", help="default: the one before the live one")
+    made["drill"].add_argument(
+        "--processes", type=int, default=PROCESSES, metavar="N", help=f"that have to follow; default: {PROCESSES}"
+    )
+    made["drill"].add_argument(
+        "--rounds", type=int, default=ROUNDS, metavar="N", help=f"rollbacks practised; default: {ROUNDS}"
+    )
     for name, action in made.items():
         action.add_argument("--manifest", metavar="FILE", help="default: ./plimsoll.yaml")
         add_project_options(action)
-        if name != "list":
+        if name not in {"list", "drill"}:
             action.add_argument("--by", metavar="CONTACT", required=True, help="your contact in the manifest")
         if name in {"rollback", "end"}:
             action.add_argument("--reason", required=True, help="why, for everyone who looks at it later")
-        elif name not in {"list", "build"}:
+        elif name not in {"list", "build", "drill"}:
             action.add_argument("--reason", default=f"{name} asked for", help="why")
 
 
 def run(arguments: argparse.Namespace, out: Out) -> int:
     """Do it."""
+    if arguments.action == "drill":
+        return _drill(arguments, out)
     {
         "build": _build,
         "shadow": _beside,
@@ -100,6 +118,9 @@ def _beside(arguments: argparse.Namespace, out: Out) -> None:
 
 
 def _promote(arguments: argparse.Namespace, out: Out) -> None:
+    if arguments.exception is not None:
+        _promote_excepted(arguments, out)
+        return
     entry = promote_release(
         open_project(arguments),
         arguments.release,
@@ -113,6 +134,20 @@ def _promote(arguments: argparse.Namespace, out: Out) -> None:
     out.say(f"{arguments.release} is live.")
 
 
+def _promote_excepted(arguments: argparse.Namespace, out: Out) -> None:
+    entry = promote_excepted(
+        open_project(arguments),
+        arguments.release,
+        exception=arguments.exception,
+        trust_file=arguments.trust,
+        by=arguments.by,
+        reason=arguments.reason,
+        allow_simulated=arguments.allow_simulated,
+    )
+    out.give({"entry": entry, "release": arguments.release, "exception": arguments.exception})
+    out.say(f"{arguments.release} is live on an exception. Every board shows it until it ends, and after.")
+
+
 def _rollback(arguments: argparse.Namespace, out: Out) -> None:
     entry, release = rollback(open_project(arguments), to=arguments.to, by=arguments.by, reason=arguments.reason)
     out.give({"entry": entry, "release": release})
@@ -123,6 +158,19 @@ def _end(arguments: argparse.Namespace, out: Out) -> None:
     entry = end(open_project(arguments), arguments.release, by=arguments.by, reason=arguments.reason)
     out.give({"entry": entry, "release": arguments.release})
     out.say(f"{arguments.release} runs beside the live release no more.")
+
+
+def _drill(arguments: argparse.Namespace, out: Out) -> int:
+    """Exit code 3: a rollback did not do what it should."""
+    project = open_project(arguments)
+    held = Processes(count=arguments.processes, rounds=arguments.rounds)
+    with progress_for(out) as progress:
+        check(project, trust_file=arguments.trust, only=("rollout",), progress=progress, write=False, drill=held)
+    found = drilled(project)
+    out.give({"passed": found.passed, "said": found.said, "drill": found.detail})
+    out.show(drill_text(found.detail))
+    out.say(found.said)
+    return 0 if found.passed else NotReady.exit_code
 
 
 def _list(arguments: argparse.Namespace, out: Out) -> None:
@@ -138,7 +186,8 @@ def _line(line: Line) -> str:
     state = line.state or ("kept" if line.kept else "not kept here")
     share = f" {line.share:.1%}" if line.share else ""
     steps = "".join(f"\n    {s.time}  {s.action} by {s.by}: {s.reason}" for s in line.steps)
-    return f"{line.release}  {state}{share}  built {line.built or 'never here'}{steps}"
+    excepted = f"\n    {line.excepted}" if line.excepted else ""
+    return f"{line.release}  {state}{share}  built {line.built or 'never here'}{excepted}{steps}"
 
 
 def _share(text: str) -> float:

@@ -1,4 +1,4 @@
-"""The line: what it says, who set it, the setter's signature, and how it was moved.
+"""The line: what it says, who set it, the setter's signature, how it was moved, and the setter's exceptions to it.
 
 Examples:
   plimsoll threshold sign --key coo.key
@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from plimsoll.assembly.excepting import DAYS, except_release
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.record import moment as rfc_3339
 from plimsoll.assembly.signed_lines import Past, told_history
 from plimsoll.assembly.signing import sign_threshold, threshold_history
-from plimsoll.attest import read_private
+from plimsoll.attest import LONGEST_DAYS, read_private
+from plimsoll.attest.moments import DAY_NS, end_of_day
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.project_options import add_project, open_project
+from plimsoll.errors import UsageError
 from plimsoll.gate import moment
 from plimsoll.gate.figures import plural
 
@@ -50,6 +53,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "plimsoll threshold sign --key coo.key",
     )
     add_project(sign)
+    aside = add_action(
+        actions,
+        "except",
+        "let the release that lies here go live, for a while, without the conditions that it does not meet now\n\n"
+        "The one way round a verdict. The setter alone can sign it. It names this release and these conditions, is "
+        "shown on every board until it ends, and is what `plimsoll rollout promote --exception` takes.",
+        'plimsoll threshold except --key coo.key --trust trust.yaml --until 2026-12-02 --reason "why"',
+    )
+    add_project(aside)
+    aside.add_argument("--key", metavar="FILE", type=Path, required=True, help="the setter's private key")
+    aside.add_argument("--reason", required=True, help="why, for everyone who looks at a board meanwhile")
+    aside.add_argument(
+        "--until",
+        metavar="DAY",
+        help=f"its last day, UTC; at most {LONGEST_DAYS} days from now; default: {DAYS} days from now",
+    )
     sign.add_argument("--key", metavar="FILE", type=Path, required=True, help="the setter's private key")
 
 
@@ -63,6 +82,8 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
         out.show(f"Signed as {threshold.set_by}: {threshold.digest}")
         out.say("It counts where trust.yaml pins this key for that contact with the role setter.")
         return 0
+    if arguments.action == "except":
+        return _except(project, arguments, out)
     if arguments.action == "history":
         return _history(project, arguments.trust, out)
     signed = threshold_history(project)
@@ -87,6 +108,26 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
         out.show(f"  signed {line.signed_at} by {line.set_by}{'' if line.current else ' (an earlier version)'}")
     if not any(line.current for line in signed):
         out.show("  not signed: a DRAFT, which nothing can pass")
+    return 0
+
+
+def _except(project: Project, arguments: argparse.Namespace, out: Out) -> int:
+    now_ns = time.time_ns()
+    try:
+        until_ns = now_ns + DAYS * DAY_NS if arguments.until is None else end_of_day(arguments.until)
+    except ValueError as why:
+        raise UsageError(f"'{arguments.until}' is no day: {why}", fix="write one such as 2026-12-02") from why
+    made = except_release(
+        project,
+        read_private(arguments.key),
+        trust_file=arguments.trust,
+        reason=arguments.reason,
+        until_ns=until_ns,
+    )
+    out.give({"entry": made.entry, "release": made.release, "conditions": made.conditions, "until": rfc_3339(until_ns)})
+    out.show(made.entry)
+    out.say(f"Until {moment(until_ns)}, {made.release} may go live without: {'; '.join(made.conditions)}")
+    out.say(f"plimsoll rollout promote {made.release} --exception {made.entry} --by CONTACT")
     return 0
 
 

@@ -418,6 +418,8 @@ class _Worker:
         self._process = process
         self._lock = threading.Lock()  # between killing and reaping: a reaped process id may be another's
         self._ended: Future[None] = Future()
+        # A future that runs cannot be cancelled: who gives up waiting for it would otherwise end it for its keeper.
+        self._ended.set_running_or_notify_cancel()
 
     def greet(self, setup: bytes, within_s: float) -> tuple[bytes, bytes] | None:
         """Send the first frame and wait for the first of the worker's; None: there is none."""

@@ -15,7 +15,6 @@ from plimsoll.gate.pool import Pool, Pooled, Protocol, age_s, is_standing_fact, 
 from plimsoll.gate.weigh import NEVER, Weighed, weigh
 from plimsoll.model.board import Row, Standing
 from plimsoll.model.evidence import BoundedMean, Dated, Proportion, Sample, Windows
-from plimsoll.model.metrics import Metric
 from plimsoll.model.threshold import Condition, Op, Threshold
 
 _SEVERITY: Final = (Standing.MET, Standing.INSUFFICIENT, Standing.NOT_MET)
@@ -103,7 +102,7 @@ def _stale(condition: Condition, threshold: Threshold, found: Pool, now_ns: int)
         allowed = f"{duration_text(counts_for)} is allowed, since it rests on a service that is only declared"
         why = f"Its newest evidence is {duration_text(newest)} old; at most "
         why += f"{allowed}." if short else f"{threshold.max_age} is allowed."
-    then = f"Measure it again: run `{_command(condition.entry)}`."
+    then = f"Measure it again: run `{condition.entry.command}`."
     row = _row_of(condition, Standing.STALE, why=f"{why} {_left_out(found)}".rstrip(), then=then)
     worst = _worst(condition, found.stale[0], threshold.confidence.base)
     return _with_figures(row, condition, worst, threshold, now_ns)
@@ -115,9 +114,9 @@ def _not_measured(condition: Condition, threshold: Threshold, found: Pool) -> Ro
         window_s = found.short[0].pieces[-1].evidence.window_s
         lasted = "of no recorded length" if window_s is None else f"of {duration_text(window_s)}"
         why = f"It was measured in load windows {lasted}; the threshold asks for at least {threshold.load_window}."
-        return _row_of(condition, Standing.NOT_MEASURED, why=why, then=f"Run `{_command(metric)}`.")
+        return _row_of(condition, Standing.NOT_MEASURED, why=why, then=f"Run `{metric.command}`.")
     if found.unsound:
-        last, run = found.unsound[0], f"run `{_command(metric)}`"
+        last, run = found.unsound[0], f"run `{metric.command}`"
         then = f"{last.mend}, then {run}." if last.mend else f"{run[0].upper()}{run[1:]}."
         return _row_of(condition, Standing.NOT_MEASURED, why=last.why, then=then)  # it rests on no entry at all
     if not metric.measurable:
@@ -125,7 +124,7 @@ def _not_measured(condition: Condition, threshold: Threshold, found: Pool) -> Ro
         then = "Wait for a version that measures it; to take the condition out is a change that its setter has to sign."
         return _row_of(condition, Standing.NOT_MEASURED, why=why, then=then)
     why = "There is no evidence for this release."
-    return _row_of(condition, Standing.NOT_MEASURED, why=why, then=f"Run `{_command(metric)}`.")
+    return _row_of(condition, Standing.NOT_MEASURED, why=why, then=f"Run `{metric.command}`.")
 
 
 def _left_out(found: Pool) -> str:
@@ -203,7 +202,7 @@ def _windows_text(sample: Sample, window_s: float | None) -> str:
 
 def _next(condition: Condition, reading: _Reading) -> str:
     """One plain sentence of what to do; empty when nothing is."""
-    run = f"`{_command(condition.entry)}`"
+    run = f"`{condition.entry.command}`"
     match reading.weighed.standing:
         case Standing.MET:
             return ""
@@ -225,10 +224,6 @@ def _next_to_decide(reading: _Reading, run: str) -> str:
     if reading.protocol.fixed and isinstance(sample, Proportion | BoundedMean):
         return f"Add that many cases (the same ones again add nothing), then run {run}."
     return f"Run {run} again; what it finds is added."
-
-
-def _command(metric: Metric) -> str:
-    return f"plimsoll assess {metric.assessment}"
 
 
 def _day(time_ns: int) -> str:

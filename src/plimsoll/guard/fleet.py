@@ -35,7 +35,7 @@ _LOG: Final = logging.getLogger("plimsoll.guard")
 _BLOCK_S: Final = 1.0  # a block of the comparison ends by the clock
 _SHADOWS: Final = 256  # copies that wait; beyond it a copy is left out, since nobody waits for it
 _AGAIN_S: Final = 1.0  # between two tries to open a release
-_OPENING: Final = "the release that is to answer is not open here yet"
+OPENING: Final = "the release that is to answer is not open here yet"  # why such a decision is held
 
 
 class Fleet(Guard):
@@ -162,7 +162,7 @@ class Fleet(Guard):
             return live, "", ""
         # One that was promoted is not open yet: the one before it goes on. One that was gone back from does not.
         former = self._guard_of(self._last) if self._last in state.before else None
-        return (former, "", "") if former is not None else (self, "", _OPENING)
+        return (former, "", "") if former is not None else (self, "", OPENING)
 
     def _guard_of(self, release: str) -> Guard | None:
         if release == self.settings.release:

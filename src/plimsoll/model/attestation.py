@@ -175,6 +175,20 @@ class ThresholdSigned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     load_window: str = ""  # "": signed before the length of a load window was part of the line
 
 
+class ExceptionSigned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What the setter signs to let one release go live below the line, for a while; see ``attest.exception``."""
+
+    system: str
+    release: str  # digest
+    threshold: str  # digest of the line that the conditions are of
+    set_by: str  # contact
+    conditions: tuple[str, ...]  # those that need not be met, as the line writes them
+    reason: str
+    signed_at: str  # RFC 3339, UTC
+    until: str  # RFC 3339, UTC
+    simulated: bool
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """What an owner or operator signs; see ``attest.acceptance`` for what it binds to."""
 

@@ -155,6 +155,35 @@ class ContractsDetail(_Detail, frozen=True, kw_only=True):
     note: str = ""
 
 
+# ── rollout ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DrillRound(_Detail, frozen=True, kw_only=True):
+    """One practised rollback, under traffic in every process."""
+
+    seconds: float | None  # from the order until the last process answered by what was gone back to; None: not all did
+    waited_s: float  # how long was waited for them at most
+    calls: int  # under way at the rollback, or begun after it
+    in_flight: int  # of those, begun before it and ended on the release that they began with
+    failed: int  # of those, failed because of it
+    compared: int  # answers to sample inputs after it that could be held against those before
+    differing: int  # of those, not what that release had answered before
+    why: tuple[str, ...] = ()  # what keeps it from counting, in a sentence each; empty: it counts
+
+
+class DrillDetail(_Detail, frozen=True, kw_only=True):
+    """The rollback of this release, practised."""
+
+    rounds: tuple[DrillRound, ...]
+    back: str  # digest of the release gone back to; "": none was live before, so every decision goes to people
+    processes: int
+    rate_per_s: float  # of calls, all processes together
+    inputs: int  # sample inputs
+    varying: int = 0  # of those, answered differently by the same release before; compared by how they ended alone
+    store: str = ""  # "SQLite", "PostgreSQL": what the processes share
+    note: str = ""
+
+
 # ── accountability ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -249,6 +278,7 @@ class ReportDetails(_Detail, frozen=True, kw_only=True):
     stability: StabilityDetail | None = None
     evaluation: EvaluationDetail | None = None
     contracts: ContractsDetail | None = None
+    rollout: DrillDetail | None = None
     accountability: AccountabilityDetail | None = None
     organisation: OrganisationDetail | None = None
     measured: tuple[Measured, ...] = ()

@@ -57,6 +57,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     in_windows: bool = False  # measured in load windows, whose length the threshold sets
     beyond_all: bool = False  # a ratio that can be above 100%: of what there is, not of what there was
 
+    @property
+    def command(self) -> str:
+        """What measures it."""
+        return "plimsoll rollout drill" if self.assessment == "rollout" else f"plimsoll assess {self.assessment}"
+
 
 def _catalogue(*metrics: Metric) -> MappingProxyType[str, Metric]:
     return MappingProxyType({m.name: m for m in metrics})
@@ -194,10 +199,32 @@ METRICS: Final = _catalogue(
         dimension=Dimension.TECHNICAL,
         better=Better.HIGHER,
         kind=Kind.CENSUS,
-        meaning="The rollback of this release was practised under traffic and restored the former behaviour.",
-        denominator="rollback drills asked for",
-        assessment="rollback drill",
-        measurable=False,
+        meaning="The share of practised rollbacks of this release that every process followed, that cost no call, and "
+        "after which the answers were those of before.",
+        denominator="the rollbacks practised under traffic, each in several processes at once",
+        assessment="rollout",
+    ),
+    Metric(
+        name="rollout.rollback_time",
+        unit=UnitKind.DURATION,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.MAXIMUM,
+        meaning="The time from the order to roll back until the last process answered by what was gone back to.",
+        denominator="the slowest process of each rollback, by what its decisions say of their release; worst of at "
+        "least three rollbacks; of a process that never followed, the time that was waited for it",
+        assessment="rollout",
+    ),
+    Metric(
+        name="rollout.failed_calls",
+        unit=UnitKind.COUNT,
+        dimension=Dimension.TECHNICAL,
+        better=Better.LOWER,
+        kind=Kind.CENSUS,
+        meaning="Calls that failed, were shed, refused or held back because of a rollback.",
+        denominator="every call that was under way at a rollback or began after it, while traffic went on; one that "
+        "ended in a way in which calls to that release ended before does not count",
+        assessment="rollout",
     ),
     Metric(
         name="contracts.valid_rate",

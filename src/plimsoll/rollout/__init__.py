@@ -1,11 +1,13 @@
 """Releases: what is shipped, its digest, its copy, and what is done with it."""
 
 from plimsoll.rollout.code import Outside, code_outside
+from plimsoll.rollout.exceptions import Excepted, exceptions, promote_on_exception
 from plimsoll.rollout.kept import Kept, keep_release, kept_manifest, kept_releases, read_kept
 from plimsoll.rollout.opened import OpenedFiles, uncovered
 from plimsoll.rollout.reached import Reached
 from plimsoll.rollout.release import Release, build_release, release_digest, search_path
 from plimsoll.rollout.steps import (
+    EXCEPTED,
     KEPT,
     Line,
     Step,
@@ -16,10 +18,13 @@ from plimsoll.rollout.steps import (
     roll_back,
     run_beside,
     steered,
+    way_back,
 )
 
 __all__ = [
+    "EXCEPTED",
     "KEPT",
+    "Excepted",
     "Kept",
     "Line",
     "OpenedFiles",
@@ -30,12 +35,14 @@ __all__ = [
     "build_release",
     "code_outside",
     "end_beside",
+    "exceptions",
     "history",
     "keep_release",
     "kept_manifest",
     "kept_releases",
     "listing",
     "promote",
+    "promote_on_exception",
     "read_kept",
     "release_digest",
     "roll_back",
@@ -43,4 +50,5 @@ __all__ = [
     "search_path",
     "steered",
     "uncovered",
+    "way_back",
 ]

@@ -19,6 +19,7 @@ from plimsoll.policy import Obeyed, obey
 BUILT = "release.built"
 KEPT = "release.kept"
 ATTESTED = "attestation"  # kind of the entry that holds an attestation as it was used
+EXCEPTED = "exception.signed"  # kind of the entry that holds an exception; its body is the signed envelope
 STEPS = frozenset({Action.PROMOTE, Action.ROLLBACK, Action.CANARY, Action.SHADOW, Action.END})
 _ALPHA = 0.05
 
@@ -34,6 +35,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     share: float = 0.0
     attestation: str = ""  # id of the entry that holds the attestation it rests on
+    exception: str = ""  # id of the entry that holds the setter's exception it rests on, in place of one
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     kept: bool  # whether it can run from its copy
     share: float = 0.0
     steps: tuple[Step, ...] = ()  # the oldest first
+    excepted: str = ""  # of the live one: on whose exception it is live, until when, in a sentence
 
 
 def steered(ledger: Ledger, system: str) -> Obeyed:
@@ -66,7 +69,7 @@ def history(ledger: Ledger, system: str) -> tuple[Step, ...]:
             by=control.by,
             reason=control.reason,
             share=control.share,
-            attestation=_attestation_of(ledger, id_),
+            **_rests_on(ledger, id_),
         )
         for time_ns, id_, control in _controls(ledger, system)
         if control.action in STEPS
@@ -116,9 +119,20 @@ def _state_of(state: Obeyed, release: str) -> str:
     return "previous" if release in state.before[-1:] else ""
 
 
-def _attestation_of(ledger: Ledger, id_: str) -> str:
+def _rests_on(ledger: Ledger, id_: str) -> dict[str, str]:
+    """What a step rests on, by the field of `Step` that names it."""
     entry = ledger.get(id_)
-    return "" if entry is None or not entry.refs else entry.refs[0]
+    if entry is None or not entry.refs:
+        return {}
+    held = ledger.get(entry.refs[0])
+    return {"exception" if held is not None and held.kind == EXCEPTED else "attestation": entry.refs[0]}
+
+
+def stands_on(ledger: Ledger, system: str) -> str:
+    """The entry of the exception on which the live release is live; "": on an attestation, or none is live."""
+    live = steered(ledger, system).live
+    steps = [s for s in history(ledger, system) if s.action == Action.PROMOTE.value and s.release == live]
+    return steps[-1].exception if live and steps else ""
 
 
 def _controls(ledger: Ledger, system: str) -> Iterator[tuple[int, str, Control]]:
@@ -155,7 +169,7 @@ def promote(
 
     Raises:
         VerificationFailed: the attestation does not hold, or is about another release or system.
-        NotReady: it is live already.
+        NotReady: it is live already, and on an attestation.
     """
     verified = verify_attestation(
         attestation, subject=release, trust=trust, now_ns=now_ns, allow_simulated=allow_simulated
@@ -165,10 +179,24 @@ def promote(
             f"the attestation is about the system '{verified.system}', not about '{system}'",
             fix="name the file that was written for this one",
         )
-    if steered(ledger, system).live == release:
+    if steered(ledger, system).live == release and not stands_on(ledger, system):
         raise NotReady(f"{release} is live already", fix="nothing more is to be done")
     held = ledger.append(Draft(kind=ATTESTED, system=system, body=attestation))
-    return _write(ledger, system, Control(action=Action.PROMOTE, by=by, reason=reason, release=release), refs=(held,))
+    return write_promoted(ledger, system, release, by=by, reason=reason, on=held)
+
+
+def write_promoted(ledger: Ledger, system: str, release: str, *, by: str, reason: str, on: str) -> str:
+    """Write that a release is live from now on; gives the id of the control entry.
+
+    Args:
+        ledger: of the system.
+        system: its name.
+        release: digest.
+        by: contact of who does it.
+        reason: why.
+        on: the entry that it rests on: an attestation, or an exception, that was checked just before.
+    """
+    return _write(ledger, system, Control(action=Action.PROMOTE, by=by, reason=reason, release=release), refs=(on,))
 
 
 def roll_back(ledger: Ledger, system: str, *, to: str = "", by: str, reason: str) -> tuple[str, str]:
@@ -197,6 +225,18 @@ def roll_back(ledger: Ledger, system: str, *, to: str = "", by: str, reason: str
         raise InputError(f"{to} was not live before", fix=f"there are: {', '.join(reversed(state.before))}")
     release = to or state.before[-1]
     return _write(ledger, system, Control(action=Action.ROLLBACK, by=by, reason=reason, release=release)), release
+
+
+def way_back(ledger: Ledger, system: str, release: str) -> str:
+    """The release that a rollback from this one leads to, now or once it is live; "": there is none to go back to.
+
+    Args:
+        ledger: of the system.
+        system: its name.
+        release: digest of the release that is live, or is to be.
+    """
+    state = steered(ledger, system)
+    return (state.before[-1:] or ("",))[0] if state.live == release else state.live
 
 
 def run_beside(

@@ -83,6 +83,7 @@ class Application:
             meter=meter,
             limits=self._setting.limits,
             checks=running.checks,
+            notes=running.notes,
         )
 
 
