@@ -47,12 +47,15 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         target_us=passage.target_ns / 1000,
         waited_us=passage.waited_ns / 1000,
         steps=steps,
-        stream=None if passage.sink is None else passage.sink.record(),
+        stream=None
+        if passage.sink is None
+        else passage.sink.record(is_answer=passage.disposition is Disposition.ANSWERED),
         durability="batched" if settings.batched else "before-answer",
         key=passage.key,
         replay_of=passage.replay_of,
         principal="" if passage.principal is None else passage.principal.id,
         cited=passage.cited,
+        answer_egress=passage.answer_egress,
         run=settings.run,
         rehearsal=settings.rehearsal,
     )

@@ -258,6 +258,15 @@ class DecisionType(Declared, frozen=True, kw_only=True):
     ] = None
 
 
+class Answers(Declared, frozen=True, kw_only=True):
+    """Who gets the answers, as the governance page names them, and how closely what is in answers must be kept."""
+
+    to: Annotated[Slug, Says("the destination of the governance page that callers are; what it rules on goes there")]
+    classification: Annotated[
+        Classification | None, Says("of what no output contract classifies; without it, that of the data")
+    ] = None
+
+
 class Data(Declared, frozen=True, kw_only=True):
     """The contracts of what comes in and what goes out; paths relative to the manifest."""
 
@@ -268,6 +277,9 @@ class Data(Declared, frozen=True, kw_only=True):
         tuple[File, ...], Says("data contracts of the sources; the first also stands for sources that none names")
     ] = ()
     outputs: Annotated[tuple[File, ...], Says("data contracts of the consumers")] = ()
+    answers: Annotated[
+        Answers | None, Says("who gets the answers; without it, the governance page does not rule on what is answered")
+    ] = None
 
 
 class Load(Declared, frozen=True, kw_only=True):
@@ -389,5 +401,5 @@ class Manifest(Declared, frozen=True, kw_only=True):
             name: {f: v for f, v in msgspec.structs.asdict(k).items() if f != "owner"}
             for name, k in self.knowledge.items()
         }
-        found = {"knowledge": held or None, "budget": self.budget}
+        found = {"knowledge": held or None, "budget": self.budget, "answers": self.data.answers}
         return {name: value for name, value in found.items() if value is not None}
