@@ -23,6 +23,7 @@ from plimsoll.guard.controls import Controls
 from plimsoll.guard.health import Health
 from plimsoll.guard.intake import take_in
 from plimsoll.guard.lane import Lane
+from plimsoll.guard.left_open import STARTED, Started
 from plimsoll.guard.once import Once
 from plimsoll.guard.outlet import Outlet
 from plimsoll.guard.passage import NS, Passage
@@ -31,7 +32,7 @@ from plimsoll.guard.record import answer_again, answer_of, draft_of
 from plimsoll.guard.recorder import Recorder
 from plimsoll.guard.settings import CallRules, GuardSettings, OtherTarget
 from plimsoll.guard.spend import Spend
-from plimsoll.guard.stream import STARTED, Sink, Started, Streamed
+from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
@@ -298,10 +299,10 @@ class Guard:
         except (asyncio.CancelledError, KeyboardInterrupt) as why:
             cancelled = isinstance(why, asyncio.CancelledError)
             passage.end(Disposition.FAILED, "cancelled by the caller" if cancelled else "interrupted")
-            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine)
+            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine, _end_of(sink))
             raise
         steps = passage.steps()
-        record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine)
+        record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
         return answer_of(passage, self.settings.release, record, steps)
 
     def _opened(self, sink: Sink, passage: Passage) -> Sink | None:
@@ -313,7 +314,13 @@ class Guard:
             kind=STARTED,
             system=self.settings.system,
             subject=passage.subject,
-            body=msgspec.json.encode(Started(release=self.settings.release, type=passage.type[:80])),
+            body=msgspec.json.encode(
+                Started(
+                    release=self.settings.release,
+                    type=passage.type[:80],
+                    deadline_s=None if passage.until is None else (passage.until - passage.started) / 1e9,
+                )
+            ),
         )
         sink.open(started, ruling.cut)
         return sink
@@ -513,6 +520,10 @@ class Guard:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _end_of(sink: Sink | None) -> tuple[Draft, ...]:
+    return () if sink is None else sink.end_to_record
 
 
 def _waits(given_s: float, declared_s: float | None) -> tuple[float, bool]:

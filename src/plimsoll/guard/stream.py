@@ -1,8 +1,8 @@
 """A stream on its way to the caller: checked piece by piece, on record before its first byte and after its last.
 
-``stream.started`` is written before the first byte leaves. The decision's own entry, which ends it, says up to which
-byte what was inspected; what left is never more than that. Only types that the AI decides alone are streamed: what a
-person may have to release cannot leave in pieces.
+``stream.started`` is written before the first byte leaves, and ``stream.ended`` with the decision's own entry. That one
+says up to which byte what was inspected; what left is never more than that. Only types that the AI decides alone are
+streamed: what a person may have to release cannot leave in pieces.
 """
 
 from __future__ import annotations
@@ -11,23 +11,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-import msgspec
-
 from plimsoll.guard.chat import Piece
+from plimsoll.guard.left_open import Ended, end_of
 from plimsoll.guard.piece_watch import Cut, PieceWatch
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.model.decision import Answer, StreamRecord
 from plimsoll.policy.rulings import Ruled
 
-STARTED: Final = "stream.started"
 _WAITING: Final = 64  # pieces that wait for a slow client; beyond it the target is not read any further
-
-
-class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a ``stream.started`` entry."""
-
-    release: str
-    type: str
 
 
 class Sink:
@@ -129,6 +120,13 @@ class Sink:
         """The pieces that may leave, as they come."""
         while (piece := await self._queue.get()) is not None:
             yield piece
+
+    @property
+    def end_to_record(self) -> tuple[Draft, ...]:
+        """What is written with the decision: nothing where the stream never began."""
+        if not self._entry or self._draft is None:
+            return ()
+        return (end_of(self._entry, self._draft.system, Ended(by="decision", why=self._cut)),)
 
     def record(self, *, is_answer: bool) -> StreamRecord | None:
         """What the decision's entry says of the stream; None: it never began.
