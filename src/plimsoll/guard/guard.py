@@ -8,6 +8,7 @@ import functools
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Self, TypeVar
@@ -38,6 +39,7 @@ from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
 from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Tier
 from plimsoll.model.principal import Principal
+from plimsoll.policy import SourcesVerdict, rule_on_sources
 
 R = TypeVar("R")
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
@@ -383,13 +385,30 @@ class Guard:
 
     def _again(self, record: str, key: str, principal: Principal | None) -> Answer:
         """The answer of an earlier call, for who asked then: another one may not be allowed to see it."""
-        entry = self.ledger.get(record)
-        asked_by = "" if entry is None else msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord).principal
-        if asked_by != ("" if principal is None else principal.id):
+        if self.taken_for(record) != ("" if principal is None else principal.id):
             raise Conflict(
                 f"the idempotency key '{key}' was used by another principal", fix="use keys that no two callers share"
             )
-        return self.recorded(record)
+        answer = self.recorded(record)
+        if not self.may_see(answer, principal):
+            raise Conflict(
+                f"the answer under the idempotency key '{key}' rests on what this principal may not see",
+                fix="ask with the labels that were held then, or under a new key",
+            )
+        return answer
+
+    def may_see(self, answer: Answer, principal: Principal | None) -> bool:
+        """Whether an answer that was recorded may be shown to somebody: what it rests on is not closed to them."""
+        if not answer.sources:
+            return True
+        knowledge, now_ns = self.settings.knowledge, time.time_ns()
+        ruling = rule_on_sources(answer.sources, knowledge=knowledge, principal=principal, now_ns=now_ns)
+        return ruling.verdict is not SourcesVerdict.REFUSE
+
+    def taken_for(self, record: str) -> str:
+        """Who asked for a recorded decision, as the organisation names them; "" where nobody knew."""
+        entry = self.ledger.get(record)
+        return "" if entry is None else msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord).principal
 
     def recorded(self, record: str) -> Answer:
         """The answer of an earlier call, as the ledger has it.
