@@ -14,7 +14,7 @@ from plimsoll.assembly.integrity import pinned_keys
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.steering import known_contact
 from plimsoll.attest import Trust
-from plimsoll.errors import InputError
+from plimsoll.errors import InputError, StoreReadOnly
 from plimsoll.guard.left_open import ENDED, LeftOpen, ended_by, left_open
 from plimsoll.ledger import Entry, Erased, Ledger, make_proof
 from plimsoll.ledger.host import ThisHost
@@ -93,6 +93,14 @@ def existing_ledger(project: Project, *, read_only: bool = False) -> Ledger:
             fix="`plimsoll check` and `plimsoll decide` make one; if it lies elsewhere, name its folder with --state",
         )
     return project.open_ledger(read_only=read_only)
+
+
+def reading_ledger(project: Project) -> Ledger:
+    """The ledger to look things up in. Where it may be written, what is folded for a list is kept for the next one."""
+    try:
+        return existing_ledger(project)
+    except StoreReadOnly:
+        return existing_ledger(project, read_only=True)
 
 
 def show_entry(project: Project, entry_id: str) -> Opened:

@@ -10,10 +10,12 @@ import msgspec
 
 from plimsoll.assembly.demonstration import Cast
 from plimsoll.assembly.project import Project, read_file
+from plimsoll.assembly.record import reading_ledger
 from plimsoll.assembly.releases import releases_folder
 from plimsoll.assembly.steering import known_contact
 from plimsoll.assembly.trusting import trust_of
 from plimsoll.errors import InputError
+from plimsoll.guard.costs import Costs, costs
 from plimsoll.ledger import Draft
 from plimsoll.model.control import Action
 from plimsoll.rollout import (
@@ -134,6 +136,14 @@ def end(project: Project, release: str, *, by: str, reason: str) -> str:
     by = known_contact(project, by)
     with project.open_ledger() as ledger:
         return end_beside(ledger, project.manifest.system, release, by=by, reason=reason)
+
+
+def costs_by_release(project: Project) -> tuple[Costs, ...]:
+    """What each release used and cost, by decision type; what was folded for it is kept where that may be written."""
+    if not project.store.exists():
+        return ()
+    with reading_ledger(project) as ledger:
+        return costs(ledger, project.manifest.system)
 
 
 def releases(project: Project) -> tuple[Line, ...]:

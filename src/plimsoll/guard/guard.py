@@ -29,12 +29,13 @@ from plimsoll.guard.once import Once
 from plimsoll.guard.outlet import Outlet
 from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.path import Path
-from plimsoll.guard.record import answer_again, answer_of, draft_of
+from plimsoll.guard.record import answer_again, answer_of, cost_in, draft_of
 from plimsoll.guard.recorder import Recorder
 from plimsoll.guard.settings import CallRules, GuardSettings, OtherTarget
 from plimsoll.guard.spend import Spend
 from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
+from plimsoll.guard.used import Used
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
 from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Tier
@@ -96,6 +97,7 @@ class Guard:
         self._spend = spend
         self._border = border
         self._chance = chance
+        self.used = Used()
         self._admission = Admission(inputs, default_input)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
@@ -211,6 +213,7 @@ class Guard:
             raise
         steps = passage.steps()
         record = self._recorder.write(draft_of(passage, self.settings, steps), mine)
+        self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
 
     async def adecide(
@@ -305,6 +308,7 @@ class Guard:
             raise
         steps = passage.steps()
         record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
+        self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
 
     def _opened(self, sink: Sink, passage: Passage) -> Sink | None:

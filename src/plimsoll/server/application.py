@@ -76,7 +76,12 @@ class Application:
         return open_running(self._setting.manifest, self._setting.state, with_tokens=not self._setting.is_open)
 
     def _made(self, running: Running) -> Api:
-        meter = Meter(running.guard.settings.types, folder=self._setting.counts, gauges=running.gauges)
+        meter = Meter(
+            running.guard.settings.types,
+            folder=self._setting.counts,
+            gauges=running.gauges,
+            used=running.guard.used.counts,
+        )
         return Api(
             running.guard,
             tokens=running.tokens,
