@@ -177,7 +177,8 @@ class TestInPieces:
 
     def test_a_cut_stream_is_asked_for_once_and_nothing_stands_in_for_it(self, told: Told) -> None:
         told.speaks()
-        told.system.change("target", "retry", to={"attempts": 3, "on": ["invalid"], "idempotent": True})
+        told.system.change("target", "idempotent", to=True)
+        told.system.change("target", "retry", to={"attempts": 3, "on": ["invalid"]})
         told.system.change("target", "fallback", to=[{"constant": "another"}])
         for said in (SENTENCE, MAIL):
             told.service.seen.clear()
@@ -187,7 +188,8 @@ class TestInPieces:
 
     def test_an_attempt_that_failed_leaves_nothing_behind_in_the_next(self, told: Told) -> None:
         told.speaks()
-        told.system.change("target", "retry", to={"attempts": 2, "on": ["error"], "idempotent": True})
+        told.system.change("target", "idempotent", to=True)
+        told.system.change("target", "retry", to={"attempts": 2, "on": ["error"]})
         seen: list[int] = []
 
         def once(_: Any) -> Does:

@@ -123,10 +123,6 @@ class ChatTarget:
         """Where the pieces of a stream are put together."""
         return Gathered()
 
-    def call(self, record: Any) -> Any:
-        """Ask with nothing but a record."""
-        return self.ask(Ask(record=record))
-
     def close(self) -> None:
         """Close every connection."""
         self._service.close()

@@ -12,9 +12,10 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.engine.python_import import said
 from plimsoll.guard.border import EGRESS, Border
 from plimsoll.guard.breaker import Breaker, Outcome, after, let_through, wait_s
-from plimsoll.guard.call import Called, Caller, said
+from plimsoll.guard.call import Called, Caller
 from plimsoll.guard.health import TargetHealth
 from plimsoll.guard.passage import NS, Passage, Trial
 from plimsoll.guard.retry import RetryBudget, pause_s, why_not_again

@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from plimsoll.contract import Checker
+from plimsoll.engine.python_import import said
 from plimsoll.guard.addressee import ANSWER, Addressee
 from plimsoll.guard.border import EGRESS, restored
-from plimsoll.guard.call import said
 from plimsoll.guard.intake import to_json
 from plimsoll.guard.passage import Passage
 from plimsoll.guard.target import as_result

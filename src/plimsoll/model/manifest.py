@@ -121,9 +121,6 @@ class Retry(Declared, frozen=True, kw_only=True):
 
     attempts: Annotated[int, Asked(least=2, most=10), Says("how often it is asked at most, the first time included")]
     on: Annotated[tuple[FailureKind, ...], Says("the kinds of failure after which it is asked again")]
-    idempotent: Annotated[
-        bool, Says("whether asking twice has the effect of asking once; needed for all kinds but unavailable")
-    ] = False
     budget: Annotated[
         Share, Says("retries are at most this share of first attempts, and one a second, so that they add to no outage")
     ] = Quantity(10, "%")
@@ -199,6 +196,13 @@ class Target(Declared, frozen=True, kw_only=True):
             "what the caller waits at most, for room, attempts and fallbacks together; without it, as long as it takes"
         ),
     ] = None
+    idempotent: Annotated[
+        bool,
+        Says(
+            "asking twice has the effect of asking once: retries after all failures but unavailable need it, and so"
+            " does what is sent again to a service when its connection broke"
+        ),
+    ] = False
     retry: Annotated[Retry | None, Says("when the target is asked again; without it, it is asked once")] = None
     breaker: Annotated[
         Breaker | None, Says("when a failing target is not asked any more; without it, it is asked whatever it does")
