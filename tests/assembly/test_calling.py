@@ -54,7 +54,8 @@ def test_all_of_it_reaches_the_guard(system):
     system.change("target", "concurrency", to=3)
     system.change("target", "queue", to=0)
     system.change("target", "breaker", to={"open_after": "30% of 10", "half_open_after": "1 min"})
-    system.change("target", "retry", to={"attempts": 4, "on": ["unavailable", "error"], "idempotent": True})
+    system.change("target", "idempotent", to=True)
+    system.change("target", "retry", to={"attempts": 4, "on": ["unavailable", "error"]})
     other = {"python": "other:predict", "concurrency": 1, "breaker": {}}
     system.change(
         "target", "fallback", to=["previous-release", {"target": other}, {"target": other | {"queue": 7}},

@@ -44,7 +44,8 @@ def test_all_of_it_is_read(example: str) -> None:
     found = read(
         example,
         """\
-  retry: {attempts: 3, on: [timeout, unavailable], idempotent: true, budget: 5%}
+  idempotent: true
+  retry: {attempts: 3, on: [timeout, unavailable], budget: 5%}
   breaker: {open_after: 30% of 10, half_open_after: 500ms}
   concurrency: 4
   queue: 0
@@ -58,7 +59,6 @@ def test_all_of_it_is_read(example: str) -> None:
     assert found.retry == Retry(
         attempts=3,
         on=(FailureKind.TIMEOUT, FailureKind.UNAVAILABLE),
-        idempotent=True,
         budget=Quantity(5, "%"),
     )
     assert found.breaker == Breaker(open_after=ShareOf(Quantity(30, "%"), 10), half_open_after=Quantity(500, "ms"))
@@ -91,7 +91,7 @@ def test_the_defaults_are_those_of_the_page(example: str) -> None:
     assert found.breaker is not None
     assert (str(found.breaker.open_after), str(found.breaker.half_open_after)) == ("50% of 20", "5 s")
     assert found.retry is not None
-    assert (str(found.retry.budget), found.retry.idempotent) == ("10%", False)
+    assert (str(found.retry.budget), found.idempotent) == ("10%", False)
 
 
 @pytest.mark.parametrize("value", ["0", '""', "false", "[]", "{}", "[a, {b: c}]", "1.5", "unknown"])
@@ -124,9 +124,10 @@ def test_the_kinds_of_failure_are_those_that_targets_give() -> None:
         ("  retry: {attempts: 2, on: []}\n", 14, "manifest.empty", "write the kinds of failure after which it is asked again"),
         ("  retry: {attempts: 2, on: [timout]}\n", 14, "manifest.word", "did you mean 'timeout'?"),
         ("  retry: {attempts: 2, on: unavailable}\n", 14, "manifest.wrong-type", "write [unavailable]"),
-        ("  retry: {attempts: 2, on: [unavailable, error]}\n", 14, "manifest.retry", "write idempotent: true where that is so, or remove error"),
-        ("  retry: {attempts: 2, on: [crash], idempotent: false}\n", 14, "manifest.retry", "write idempotent: true where that is so, or remove crash"),
+        ("  retry: {attempts: 2, on: [unavailable, error]}\n", 14, "manifest.retry", "write idempotent: true beside retry where that is so, or remove error"),
+        ("  idempotent: false\n  retry: {attempts: 2, on: [crash]}\n", 15, "manifest.retry", "write idempotent: true beside retry where that is so, or remove crash"),
         ("  retry: {attempts: 2, on: [unavailable], budget: 200%}\n", 14, "manifest.range", "write at most 100%"),
+        ("  retry: {attempts: 2, on: [unavailable], idempotent: true}\n", 14, "manifest.unknown-key", "write it beside retry, under the target: `target.idempotent` is for retries and connections"),
         ("  retry: 3\n", 14, "manifest.wrong-type", "write the keys below it, such as attempts: …"),
         ("  breaker: {open_after: 50%}\n", 14, "manifest.quantity", "write it as 50% of 20"),
         ("  breaker: {open_after: 50}\n", 14, "manifest.wrong-type", "write it as 50% of 20"),
@@ -156,7 +157,7 @@ def test_the_kinds_of_failure_are_those_that_targets_give() -> None:
         ("  fallback: [{constant: 1}, {constant: 2}]\n", 14, "manifest.fallback", "move 'constant' behind it, or remove one of the two"),
         ("  fallback: [{target: {python: 'a:b', deadline: 1s}}]\n", 14, "manifest.fallback", "remove it; 'target.deadline' is the one that counts"),
         ("  fallback: [{target: {python: 'a:b', fallback: [hold]}}]\n", 14, "manifest.fallback", "remove it; 'target.fallback' is the one that counts"),
-        ("  fallback: [{target: {python: 'a:b', retry: {attempts: 2, on: [invalid]}}}]\n", 14, "manifest.retry", "write idempotent: true where that is so, or remove invalid"),
+        ("  fallback: [{target: {python: 'a:b', retry: {attempts: 2, on: [invalid]}}}]\n", 14, "manifest.retry", "write idempotent: true beside retry where that is so, or remove invalid"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_what_to_write(

@@ -95,3 +95,12 @@ def test_who_keeps_the_knowledge_is_about_people_and_what_holds_an_answer_about_
     assert with_("input: 2.50", "input: 2.60").release_part == limited.release_part
     # Who declares none of it has the digests of before.
     assert not {"knowledge", "budget", "prices", "governance"} & set(plain.release_part)
+
+
+def test_who_gets_the_answers_is_ruled_on_by_a_page_or_not_named(example: str) -> None:
+    answers = example.replace("data:\n", "data:\n  answers: {to: customers, classification: internal}\n")
+    found = read(answers).data.answers
+    assert found is not None
+    assert (found.to, str(found.classification)) == ("customers", "internal")
+    assert the_problem(answers).code == "manifest.answers"
+    assert read(answers).release_part != read(example).release_part

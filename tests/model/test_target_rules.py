@@ -13,6 +13,7 @@ PYTHON = "  python: claims_reader.model:predict\n  artifacts: [claims_reader/wei
 
 HTTP = """\
   identity: reader 2.1
+  idempotent: true
   http:
     url: https://models.example.org/read?v=2
     headers:
@@ -21,7 +22,6 @@ HTTP = """\
       x-team: {value: claims}
     request: {inputs: {pointer: /scan}, note: {as_text: "for {/claim}"}, prompt: {from_file: prompts/read.txt}}
     response: {output: /answer, confidence: /score, usage: /usage, identity: /version}
-    idempotent: true
     authorities: certs/own.pem
 """
 

@@ -50,6 +50,9 @@ def test_the_examples_of_a_module_hold(module):
         ("01.23.45.67.89", "phone", "01.23.45.67.89"),
         ("0171/1234567", "phone", "0171/1234567"),
         ("Tel.: 0301234567", "phone", "0301234567"),
+        ("order 1234 4111 1111 1111 1111", "card", "4111 1111 1111 1111"),  # behind digits that are no card with it
+        ("NIE X-1234567-L", "es-dni", "X-1234567-L"),
+        ("NINO AB 123456 C", "uk-nino", "AB 123456 C"),
     ],
 )
 def test_it_is_found_with_its_place(text, kind, value):
@@ -173,3 +176,10 @@ def test_the_rates_are_those_that_the_reference_shows():
 
     table = generated.table(generated.measure())
     assert table in (DOCS / "reference" / "governance.md").read_text(encoding="utf-8"), f"write it there:\n{table}"
+
+
+def test_what_is_found_does_not_depend_on_its_neighbours():
+    """A codice fiscale with letters for digits has too few digits to be looked for, beside a number too."""
+    assert found("RSSMRA85TMLARSNS") == found("RSSMRA85TMLARSNS 7 12345678") == []
+    alone, beside = found("X-1234567-L"), found("X-1234567-L, 99 12345678")
+    assert alone == beside == [("es-dni", "X-1234567-L")]

@@ -35,6 +35,7 @@ class Scope(enum.StrEnum):
     FEEDBACK = "feedback"  # say what became of a decision
     OPERATE = "operate"  # stop, and roll back
     METRICS = "metrics"  # read /metrics
+    ACT_FOR = "act-for"  # say for which person it asks, and which of the token's labels they hold
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

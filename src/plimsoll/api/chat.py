@@ -16,6 +16,7 @@ from plimsoll.access import Identity, Scope
 from plimsoll.api.decisions import about, plain, problem_about
 from plimsoll.api.exchange import JSON, Exchange
 from plimsoll.api.parts import Parts
+from plimsoll.api.principal import principal_of
 from plimsoll.api.problem import HttpProblem
 from plimsoll.guard.chat import Piece
 from plimsoll.guard.stream import Streamed
@@ -51,12 +52,18 @@ async def complete(exchange: Exchange, parts: Parts, who: Identity) -> None:
         raise HttpProblem(403, "no-access", f"the token '{who.name}' is not for this decision type")
     subject = exchange.text_header(b"plimsoll-subject") or None
     source = exchange.text_header(b"plimsoll-source")
+    principal = principal_of(exchange, who)
     if request.stream:
-        streamed = parts.guard.stream(type_, raw, subject=subject, source=source)
+        streamed = parts.guard.stream(type_, raw, subject=subject, source=source, principal=principal)
         await _stream(exchange, parts, type_, request.model, streamed)
         return
     answer = await parts.guard.adecide(
-        type_, raw, subject=subject, source=source, key=exchange.text_header(b"idempotency-key")
+        type_,
+        raw,
+        subject=subject,
+        source=source,
+        key=exchange.text_header(b"idempotency-key"),
+        principal=principal,
     )
     parts.meter.decision(type_, answer)
     message, finish = _message(answer, parts, type_)

@@ -14,6 +14,7 @@ import msgspec
 from plimsoll.access import Identity, Scope
 from plimsoll.api.exchange import JSON, JSON_LINES, Exchange
 from plimsoll.api.parts import Parts
+from plimsoll.api.principal import may_read, principal_of
 from plimsoll.api.problem import HttpProblem, problem_of
 from plimsoll.attest.moments import to_text
 from plimsoll.errors import PlimsollError
@@ -21,6 +22,7 @@ from plimsoll.guard import Guard
 from plimsoll.guard.since import Said, said_since
 from plimsoll.ledger import Entry, Erased, parse_id
 from plimsoll.model.decision import Answer, Disposition, Fault
+from plimsoll.model.principal import Principal
 
 _LINES: Final = b"application/jsonl"
 _AT_ONCE: Final = 64  # records of one batch that are under way together
@@ -32,6 +34,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None
     source: str
     key: str
+    principal: Principal | None
 
 
 async def decide(exchange: Exchange, parts: Parts, who: Identity) -> None:
@@ -43,6 +46,7 @@ async def decide(exchange: Exchange, parts: Parts, who: Identity) -> None:
         subject=exchange.text_header(b"plimsoll-subject") or None,
         source=exchange.text_header(b"plimsoll-source"),
         key=exchange.text_header(b"idempotency-key"),
+        principal=principal_of(exchange, who),
     )
     media = exchange.content_type
     if media in JSON_LINES:
@@ -107,7 +111,9 @@ async def _many(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> N
 
 
 async def _decided(parts: Parts, type_: str, raw: bytes, asked: Asked) -> Answer:
-    answer = await parts.guard.adecide(type_, raw, subject=asked.subject, source=asked.source, key=asked.key)
+    answer = await parts.guard.adecide(
+        type_, raw, subject=asked.subject, source=asked.source, key=asked.key, principal=asked.principal
+    )
     parts.meter.decision(type_, answer)
     return answer
 
@@ -115,7 +121,7 @@ async def _decided(parts: Parts, type_: str, raw: bytes, asked: Asked) -> Answer
 async def show(exchange: Exchange, parts: Parts, who: Identity) -> None:
     """``GET /v1/decisions/{record}``: the answer as it was recorded, and what became of it since."""
     record = exchange.parameters["name"]
-    kept = await asyncio.to_thread(_kept, parts.guard, record, who)
+    kept = await asyncio.to_thread(_kept, parts.guard, record, who, principal_of(exchange, who))
     await exchange.respond(200, kept)
 
 
@@ -128,12 +134,15 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: tuple[Said, ...] = ()  # the later entries about it, the oldest first
 
 
-def _kept(guard: Guard, record: str, who: Identity) -> bytes:
+def _kept(guard: Guard, record: str, who: Identity, principal: Principal | None) -> bytes:
     entry = decision_entry(guard, record, who, Scope.READ)
     try:
         answer = guard.recorded(record)
+        taken_for = guard.taken_for(record)
     except Erased as erased:
         raise HttpProblem(410, "erased", "what this decision was about has been erased", record=record) from erased
+    if not may_read(taken_for, principal) or not guard.may_see(answer, principal):
+        raise HttpProblem(404, "no-decision", "there is no such decision")  # that it is there is not told either
     kept = Kept(
         answer=answer,
         type="" if entry.header is None else entry.header.type,

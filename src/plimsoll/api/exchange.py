@@ -47,6 +47,10 @@ class Exchange:
 
     # -- the request
 
+    def has_header(self, name: bytes) -> bool:
+        """Whether a header is there, be it empty."""
+        return any(key == name for key, _ in self._headers)
+
     def header(self, name: bytes) -> str:
         """The value of a header, "" when it is not there.
 

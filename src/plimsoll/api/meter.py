@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,7 @@ class Counts(msgspec.Struct, kw_only=True):
     requests: dict[str, int] = {}  # path, status
     seconds: dict[str, list[int]] = {}  # path -> counts of BOUNDS and beyond
     sums: dict[str, float] = {}  # path -> seconds in all
+    used: dict[str, float] = {}  # release, type, what -> how much
 
     def add(self, other: Counts) -> None:
         """Add what another process counted."""
@@ -47,6 +48,8 @@ class Counts(msgspec.Struct, kw_only=True):
             self.seconds[path] = list(bins) if have is None else [a + b for a, b in zip(have, bins, strict=True)]
         for path, total in other.sums.items():
             self.sums[path] = self.sums.get(path, 0.0) + total
+        for key, amount in other.used.items():
+            self.used[key] = self.used.get(key, 0.0) + amount
 
 
 class Meter:
@@ -56,6 +59,7 @@ class Meter:
         types: the declared decision types.
         folder: where the processes of one server leave their counts; None: this one alone counts.
         gauges: name and value of what is measured when it is asked for: calls under way, breakers that are open.
+        used: what decisions used and cost so far, by release, type and name, joined by tabs.
     """
 
     def __init__(
@@ -64,7 +68,9 @@ class Meter:
         *,
         folder: Path | None = None,
         gauges: Callable[[], Iterable[tuple[str, str, float]]] | None = None,
+        used: Callable[[], Mapping[str, float]] | None = None,
     ) -> None:
+        self._used = used
         self.counts = Counts()
         self._types = frozenset(types)
         self._file = None if folder is None else folder / f"{os.getpid()}.counts.json"
@@ -91,7 +97,7 @@ class Meter:
         """Leave this process's counts where the others find them; whole, or as they were."""
         if self._file is not None:
             draft = self._file.with_suffix(".draft")
-            draft.write_bytes(msgspec.json.encode(self.counts))
+            draft.write_bytes(msgspec.json.encode(self._own()))
             draft.replace(self._file)
 
     def exposition(self) -> bytes:
@@ -100,9 +106,14 @@ class Meter:
         registry.register(_Collector(self._all(), tuple(self._gauges()) if self._gauges is not None else ()))
         return generate_latest(registry)
 
+    def _own(self) -> Counts:
+        if self._used is not None:
+            self.counts.used = dict(self._used())
+        return self.counts
+
     def _all(self) -> Counts:
         whole = Counts()
-        whole.add(msgspec.json.decode(msgspec.json.encode(self.counts), type=Counts))
+        whole.add(msgspec.json.decode(msgspec.json.encode(self._own()), type=Counts))
         for file in () if self._file is None else self._file.parent.glob("*.counts.json"):
             if file != self._file:
                 with contextlib.suppress(OSError, msgspec.DecodeError):  # replaced just now; the next look sees it
@@ -132,6 +143,7 @@ class _Collector(Collector):
         for path, bins in sorted(self._counts.seconds.items()):
             seconds.add_metric((path,), buckets=_cumulative(bins), sum_value=self._counts.sums.get(path, 0.0))
         yield seconds
+        yield from _used(self._counts.used)
         families: dict[str, GaugeMetricFamily] = {}
         for name, label, value in self._gauges:
             family = families.setdefault(
@@ -139,6 +151,24 @@ class _Collector(Collector):
             )
             family.add_metric((label,), value)
         yield from families.values()
+
+
+def _used(counts: Mapping[str, float]) -> Iterator[Metric]:
+    """What decisions used and cost, by the release that took them."""
+    by = ("release", "type")
+    taken = CounterMetricFamily("plimsoll_release_decisions", "Decisions, by the release that took them.", labels=by)
+    answered = CounterMetricFamily("plimsoll_release_answered", "Those that were answered.", labels=by)
+    tokens = CounterMetricFamily("plimsoll_tokens", "Tokens, as the target reports them.", labels=(*by, "kind"))
+    cost = CounterMetricFamily("plimsoll_cost", "What they cost by the manifest's prices.", labels=(*by, "currency"))
+    for key, count in sorted(counts.items()):
+        release, type_, name = key.split("\t")
+        if name.startswith("cost "):
+            cost.add_metric((release, type_, name.removeprefix("cost ")), count)
+        elif name.endswith("_tokens"):
+            tokens.add_metric((release, type_, name.removesuffix("_tokens")), count)
+        else:
+            (taken if name == "decisions" else answered).add_metric((release, type_), count)
+    return iter((taken, answered, tokens, cost))
 
 
 def _cumulative(bins: list[int]) -> list[tuple[str, float]]:

@@ -50,6 +50,7 @@ def document(guard: Guard) -> bytes:
                     _header("Idempotency-Key", "The same key and record give the recorded answer again."),
                     _header("Plimsoll-Subject", "The person or case it is about; percent-encoded UTF-8."),
                     _header("Plimsoll-Source", "The declared source it came from; it chooses the contract."),
+                    *_FOR_WHOM,
                 ],
                 body={"application/json": {}, "application/jsonl": {"schema": {"type": "string"}}},
                 responses={
@@ -65,7 +66,7 @@ def document(guard: Guard) -> bytes:
                 "show",
                 "Read a decision that was taken, and what was said of it since.",
                 "",
-                parameters=[_path("name", _RECORD, "The id of the decision's record.")],
+                parameters=[_path("name", _RECORD, "The id of the decision's record."), *_FOR_WHOM],
                 responses={
                     "200": {"description": "The decision.", "content": _json("Kept")},
                     **_problems(400, 401, 403, 404, 410),
@@ -80,6 +81,7 @@ def document(guard: Guard) -> bytes:
                 "A chat completion in OpenAI's form; the model is system/type.",
                 "The whole request is the record of a decision. A held answer is a 422 that clients do not send again. "
                 "With stream, the reply is server-sent events.",
+                parameters=list(_FOR_WHOM),
                 body={"application/json": {"schema": _CHAT}},
                 responses={
                     "200": {
@@ -231,6 +233,12 @@ def _path(name: str, schema: dict[str, Any], said: str) -> dict[str, Any]:
 def _header(name: str, said: str) -> dict[str, Any]:
     schema = {"type": "string", "maxLength": 200, "pattern": "^[!-~]+$"}
     return {"name": name, "in": "header", "required": False, "description": said, "schema": schema}
+
+
+_FOR_WHOM: Final = (
+    _header("Plimsoll-Principal", "The person it is asked for; needs a token with the scope act-for."),
+    _header("Plimsoll-Labels", "Access labels that the person holds, by commas; the token holds them too."),
+)
 
 
 def _json(name: str) -> dict[str, Any]:

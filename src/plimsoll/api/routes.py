@@ -24,7 +24,7 @@ _LOG: Final = logging.getLogger("plimsoll.api")
 Handler = Callable[[Exchange, Parts, Identity], Awaitable[None]]
 Refuse = Callable[[Exchange, HttpProblem], Awaitable[None]]
 _ANYBODY: Final = Identity(id="", name="", scopes=frozenset())
-_EVERYTHING: Final = Identity(id="open", name="open", scopes=frozenset(Scope))
+_EVERYTHING: Final = Identity(id="", name="open", scopes=frozenset(Scope))
 
 
 class _Path:

@@ -13,7 +13,7 @@ def call_rules(target: Target) -> CallRules:
     return CallRules(
         concurrency=target.concurrency,
         queue=target.queue,
-        retry=None if target.retry is None else _retry(target.retry),
+        retry=None if target.retry is None else _retry(target.retry, idempotent=target.idempotent),
         breaker=None if target.breaker is None else _breaker(target.breaker),
     )
 
@@ -39,11 +39,11 @@ def _step(step: FallbackWord | FallbackGroup, rules: CallRules, names: Iterator[
     return Constant(output=step.constant)
 
 
-def _retry(retry: Retry) -> RetryRule:
+def _retry(retry: Retry, *, idempotent: bool) -> RetryRule:
     return RetryRule(
         attempts=retry.attempts,
         on=frozenset(kind.value for kind in retry.on),
-        idempotent=retry.idempotent,
+        idempotent=idempotent,
         share=retry.budget.base,
     )
 

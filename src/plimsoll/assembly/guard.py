@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
 from plimsoll.assembly.project import Project, find_manifest
 from plimsoll.assembly.releases import opener
+from plimsoll.errors import PlimsollError
 from plimsoll.guard.fleet import Fleet
+from plimsoll.guard.left_open import end_dead, left_open
+from plimsoll.ledger import Ledger
+from plimsoll.ledger.host import ThisHost
+
+_LOG: Final = logging.getLogger("plimsoll.guard")
+
+
+def end_streams_of_the_dead(ledger: Ledger, system: str) -> int:
+    """Record the end of streams whose process died; how many streams are left that are long past their deadline.
+
+    What cannot be written now is written by whoever looks next.
+    """
+    host, now = ThisHost(), time.time_ns()
+    try:
+        for started in end_dead(ledger, system, host=host, now_ns=now):
+            _LOG.warning("the stream %s began and never ended: its process died; its end is recorded now", started)
+        return sum(stream.is_late for stream in left_open(ledger, system, host=host, now_ns=now))
+    except PlimsollError as error:
+        _LOG.warning("streams that were left open are looked for later: %s", error)
+        return 0
 
 
 class Guard(Fleet):
@@ -40,6 +63,7 @@ class Guard(Fleet):
         ledger = project.open_ledger()
         try:
             project.record_release(ledger)
+            end_streams_of_the_dead(ledger, project.manifest.system)
             return cls(
                 ledger=ledger,
                 open_release=opener(project, ledger),

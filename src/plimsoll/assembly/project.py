@@ -18,7 +18,7 @@ from plimsoll.assembly.calling import call_rules, fallback_steps, standby_names
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, field_classes, read_contract_bytes
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
-from plimsoll.guard import Border, Constant, GuardedType, GuardSettings, Target, load_target
+from plimsoll.guard import Addressee, Border, Constant, GuardedType, GuardSettings, Target, load_target
 from plimsoll.guard import Guard as BareGuard
 from plimsoll.guard.purse import Purse
 from plimsoll.ledger import Draft, Ledger
@@ -62,6 +62,7 @@ class GuardParts(TypedDict):
     output: Checker | None
     hold_to_release: Callable[[Callable[..., Any]], None]
     border: Border
+    addressee: Addressee | None
     others: Mapping[str, Target]
 
 
@@ -89,6 +90,12 @@ class Project:
         self.inputs = self._contracts(self.manifest.data.inputs)
         self.outputs = self._contracts(self.manifest.data.outputs)
         self.governance = self._governance(self.manifest.governance)
+        answers = self.manifest.data.answers
+        if answers is not None and self.governance is not None and answers.to not in self.governance.places:
+            raise InputError(
+                f"{file}: data.answers goes to '{answers.to}', which {self.manifest.governance} does not name",
+                fix=f"name one of its destinations: {', '.join(self.governance.places)}",
+            )
         if len(self.outputs) > 1:
             raise InputError(
                 f"{file} names {len(self.outputs)} contracts under data.outputs; this version checks one",
@@ -134,6 +141,17 @@ class Project:
             classes=field_classes(contract),
             default=self.manifest.data.classification,
         )
+
+    @cached_property
+    def addressee(self) -> Addressee | None:
+        """Who rules on what who asks may be told; None: the manifest does not say who that is."""
+        answers = self.manifest.data.answers
+        if answers is None:
+            return None
+        default = answers.classification or self.manifest.data.classification
+        ruler = partial(Gatekeeper, self.governance, system=self.manifest.system, default=default)
+        contract = self.outputs[0] if self.outputs else None
+        return Addressee(answers.to, ruler(classes=field_classes(contract)), ruler(classes=field_classes(None)))
 
     @cached_property
     def checkers(self) -> Mapping[str, Checker]:
@@ -374,6 +392,7 @@ class Project:
             hold_to_release=self.hold_to_release,
             output=output,
             border=Border(self.gatekeepers, self.default_gatekeeper, has_page=self.governance is not None),
+            addressee=self.addressee,
             others=dict(
                 zip(
                     standby_names(manifest.target),

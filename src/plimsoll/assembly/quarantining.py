@@ -5,13 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from plimsoll.assembly.project import Project
-from plimsoll.assembly.record import existing_ledger
+from plimsoll.assembly.record import existing_ledger, reading_ledger
 from plimsoll.assembly.steering import known_contact
-from plimsoll.errors import StoreReadOnly
 from plimsoll.guard.quarantine import Group, Quarantined, find_quarantined, grouped, original_bytes, quarantined
 from plimsoll.guard.quarantine import discard as discard_in
 from plimsoll.guard.quarantine import replay as replay_in
-from plimsoll.ledger import Ledger
 from plimsoll.model.decision import Answer
 
 
@@ -34,7 +32,7 @@ def list_quarantine(project: Project, *, closed: bool = False, records: bool = F
     """What waits, grouped by source and reason; with each record where asked, and the closed ones."""
     if not project.store.exists():
         return Listing(open=0, groups=())
-    with _reading(project) as ledger:
+    with reading_ledger(project) as ledger:
         system = project.manifest.system
         groups = grouped(ledger, system=system)
         found = tuple(quarantined(ledger, status=None if closed else "new", system=system)) if records or closed else ()
@@ -49,17 +47,9 @@ def show_quarantined(project: Project, record: str) -> Shown:
         InputError: there is no such record.
         VerificationFailed: its payload was erased.
     """
-    with _reading(project) as ledger:
+    with reading_ledger(project) as ledger:
         found, kept = find_quarantined(ledger, record)
     return Shown(quarantined=found, raw=original_bytes(kept))
-
-
-def _reading(project: Project) -> Ledger:
-    """The ledger to look things up in. Where it may be written, what is folded for a list is kept for the next one."""
-    try:
-        return existing_ledger(project)
-    except StoreReadOnly:
-        return existing_ledger(project, read_only=True)
 
 
 def replay(project: Project, record: str, *, by: str, fixed: bytes | None) -> Answer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from plimsoll.assembly.integrity import pinned_keys
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.steering import known_contact
 from plimsoll.attest import Trust
-from plimsoll.errors import InputError
+from plimsoll.errors import InputError, StoreReadOnly
+from plimsoll.guard.left_open import ENDED, LeftOpen, ended_by, left_open
 from plimsoll.ledger import Entry, Erased, Ledger, make_proof
+from plimsoll.ledger.host import ThisHost
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +45,41 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     disposition: str
 
 
+class StreamsLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """Streams of a system that have no end on record, and those whose process died in the middle of one."""
+
+    open: tuple[LeftOpen, ...]  # also those that are under way
+    died: tuple[Death, ...]  # the newest first
+
+
+class Death(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream whose process died, and when another one found out."""
+
+    started: str  # id of its beginning
+    ended: str  # id of the entry that says so
+    time: str  # RFC 3339, UTC: when it was found out
+
+
+def streams_left(project: Project, newest: int) -> StreamsLeft:
+    """What is known of streams that did not end as they should; reads alone.
+
+    Args:
+        project: whose.
+        newest: how many deaths at most.
+    """
+    if not project.store.exists():
+        return StreamsLeft(open=(), died=())
+    system = project.manifest.system
+    with existing_ledger(project, read_only=True) as ledger:
+        found = tuple(left_open(ledger, system, host=ThisHost(), now_ns=time.time_ns()))
+        ends = (e for e in ledger.find(ENDED, system=system) if ended_by(e.body) == "death")
+        died = tuple(
+            Death(started=e.refs[0] if e.refs else "", ended=e.id, time=moment(e.time_ns))
+            for e in itertools.islice(ends, newest)
+        )
+    return StreamsLeft(open=found, died=died)
+
+
 def existing_ledger(project: Project, *, read_only: bool = False) -> Ledger:
     """The project's ledger, which must be there already.
 
@@ -54,6 +93,14 @@ def existing_ledger(project: Project, *, read_only: bool = False) -> Ledger:
             fix="`plimsoll check` and `plimsoll decide` make one; if it lies elsewhere, name its folder with --state",
         )
     return project.open_ledger(read_only=read_only)
+
+
+def reading_ledger(project: Project) -> Ledger:
+    """The ledger to look things up in. Where it may be written, what is folded for a list is kept for the next one."""
+    try:
+        return existing_ledger(project)
+    except StoreReadOnly:
+        return existing_ledger(project, read_only=True)
 
 
 def show_entry(project: Project, entry_id: str) -> Opened:

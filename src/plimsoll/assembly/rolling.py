@@ -10,12 +10,14 @@ import msgspec
 
 from plimsoll.assembly.demonstration import Cast
 from plimsoll.assembly.project import Project, read_file
+from plimsoll.assembly.record import reading_ledger
 from plimsoll.assembly.releases import releases_folder
 from plimsoll.assembly.runs import recorded_runs
 from plimsoll.assembly.steering import known_contact
 from plimsoll.assembly.trusting import trust_of
 from plimsoll.assess.drill import said_of
 from plimsoll.errors import InputError, NotReady
+from plimsoll.guard.costs import Costs, costs
 from plimsoll.ledger import Draft
 from plimsoll.model.control import Action
 from plimsoll.model.details import DrillDetail
@@ -138,6 +140,14 @@ def end(project: Project, release: str, *, by: str, reason: str) -> str:
     by = known_contact(project, by)
     with project.open_ledger() as ledger:
         return end_beside(ledger, project.manifest.system, release, by=by, reason=reason)
+
+
+def costs_by_release(project: Project) -> tuple[Costs, ...]:
+    """What each release used and cost, by decision type; what was folded for it is kept where that may be written."""
+    if not project.store.exists():
+        return ()
+    with reading_ledger(project) as ledger:
+        return costs(ledger, project.manifest.system)
 
 
 class Drilled(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,13 +12,29 @@ from typing import Final
 import msgspec
 
 from plimsoll.access import Tokens
-from plimsoll.assembly.guard import Guard
+from plimsoll.assembly.guard import Guard, end_streams_of_the_dead
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger import Taken
 from plimsoll.model.breaker import BreakerState
 from plimsoll.rollout import exceptions
 
 LONGEST_S: Final = 60.0  # without any deadline, a synchronous target would hold up the loop of everybody's requests
+
+
+class Keeper:
+    """Looks after what processes that died have left behind.
+
+    Args:
+        guard: whose ledger and system it is.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self.left_open = 0  # streams that are long past their deadline and have no end on record
+
+    def look(self) -> None:
+        """Record the end of streams whose process died. Blocks; takes some milliseconds where nothing is to be done."""
+        self.left_open = end_streams_of_the_dead(self._guard.ledger, self._guard.settings.system)
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +44,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens | None
     checks: Mapping[str, Callable[[], str]]
     notes: Mapping[str, Callable[[], str]]
+    keeper: Keeper
 
     def gauges(self) -> Iterable[tuple[str, str, float]]:
         """What is measured when it is asked for: name, what of, value."""
@@ -37,6 +54,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             yield "plimsoll_target_waiting", target.target, target.waiting
             if target.breaker is not None:
                 yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
+        yield "plimsoll_streams_left_open", self.guard.settings.system, self.keeper.left_open
 
 
 @contextlib.contextmanager
@@ -61,6 +79,7 @@ def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> It
         yield Running(
             guard=guard,
             tokens=tokens,
+            keeper=Keeper(guard),
             checks={"ledger": _ledger_check(guard), "control": _steered(guard), "releases": lambda: guard.trouble},
             notes={"exception": _excepted(guard)},
         )

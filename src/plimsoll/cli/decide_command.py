@@ -25,6 +25,7 @@ from plimsoll.cli.out import Out, plain_value
 from plimsoll.cli.project_options import add_project_options, here
 from plimsoll.errors import InputError, UsageError
 from plimsoll.model.decision import Answer
+from plimsoll.model.principal import Principal
 from plimsoll.model.words import nearest
 
 
@@ -35,19 +36,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", metavar="FILE", help="default: ./plimsoll.yaml")
     parser.add_argument("--source", default="", help="which declared source the records come from")
     parser.add_argument("--subject", help="the person or case that all of the records are about")
+    parser.add_argument("--principal", metavar="NAME", help="who asks, as the organisation names them; it is recorded")
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="LABEL", help="an access label they hold; may be repeated"
+    )
     add_project_options(parser)
 
 
 def run(arguments: argparse.Namespace, out: Out) -> int:
     """Decide each line."""
     given = None if arguments.input == "-" else here(arguments.input)
+    if arguments.label and not arguments.principal:
+        raise UsageError("--label is of nobody", fix="say whose it is: --principal NAME")
+    principal = Principal(arguments.principal, frozenset(arguments.label)) if arguments.principal else None
     ended: Counter[str] = Counter()
     answers: list[Answer] = []
     out.give(answers)
     with Guard.open(find_manifest(arguments.manifest), state=arguments.state) as guard:
         _check_type(arguments.type, tuple(guard.settings.types))
         for line in _lines(given, out):
-            answer = guard.decide(arguments.type, line, source=arguments.source, subject=arguments.subject)
+            answer = guard.decide(
+                arguments.type, line, source=arguments.source, subject=arguments.subject, principal=principal
+            )
             ended[answer.disposition.value] += 1
             if out.json:
                 answers.append(answer)

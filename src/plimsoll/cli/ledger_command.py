@@ -19,9 +19,11 @@ from plimsoll.assembly.record import (
     default_witness,
     erase_subject,
     ledger_keys,
+    moment,
     newest_entries,
     prove_entry,
     show_entry,
+    streams_left,
 )
 from plimsoll.assembly.succession import begin_anew
 from plimsoll.cli.files import read_bytes, read_trust_file, write_bytes
@@ -60,6 +62,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     prove.add_argument("id", help="of the entry")
     prove.add_argument("--out", metavar="FILE", type=Path, help="default: <id>.proof.json")
     prove.add_argument("--disclose", action="store_true", help="put the entry's key in, so that it can be read")
+    streams = add_action(
+        actions,
+        "streams",
+        "answers that began to leave in pieces and have no end on record, or whose process died\n\nExit code 3: there"
+        " is one whose process is gone, or that is long past its deadline. The next process that opens the ledger for"
+        " writing records the end of those whose process is gone.",
+        "plimsoll ledger streams",
+    )
+    streams.add_argument("--newest", metavar="N", type=_count, default=20, help="how many deaths to list; default: 20")
     check = add_action(
         actions, "check", "check a proof file, offline", "plimsoll ledger check proof.json --trust trust.yaml"
     )
@@ -83,7 +94,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     begin.add_argument("--by", metavar="CONTACT", required=True, help="your contact in the manifest")
     begin.add_argument("--reason", required=True, help="why the other one is gone")
-    for action in (verify, show, prove, check, erase, begin):
+    for action in (verify, show, streams, prove, check, erase, begin):
         action.add_argument("--manifest", metavar="FILE", help="default: ./plimsoll.yaml")
         add_project_options(action)
 
@@ -141,6 +152,19 @@ def _show(arguments: argparse.Namespace, out: Out) -> int:
     out.give(opened)
     out.show(msgspec.json.format(msgspec.json.encode(opened), indent=2).decode())
     return 0
+
+
+def _streams(arguments: argparse.Namespace, out: Out) -> int:
+    left = streams_left(open_project(arguments), arguments.newest)
+    out.give(left)
+    for stream in left.open:
+        state = "its process is gone" if stream.is_dead else "late" if stream.is_late else "under way"
+        out.show(f"{stream.started}  {moment(stream.time_ns)}  {stream.type}  open: {state}")
+    for death in left.died:
+        out.show(f"{death.started}  ended by the death of its process, found {death.time}")
+    if not left.open and not left.died:
+        out.show("Every stream that began has its end on record.")
+    return 3 if any(stream.is_dead or stream.is_late for stream in left.open) else 0
 
 
 def _prove(arguments: argparse.Namespace, out: Out) -> int:
@@ -202,4 +226,12 @@ def _count(text: str) -> int:
     return count
 
 
-_ACTIONS = {"verify": _verify, "show": _show, "prove": _prove, "check": _check, "erase": _erase, "begin": _begin}
+_ACTIONS = {
+    "verify": _verify,
+    "show": _show,
+    "streams": _streams,
+    "prove": _prove,
+    "check": _check,
+    "erase": _erase,
+    "begin": _begin,
+}

@@ -1,4 +1,4 @@
-"""Releases: keep one, run it as shadow or canary, promote it, roll back, list them, practise the way back.
+"""Releases: keep one, run it as shadow or canary, promote it, roll back, practise that, list them, add up costs.
 
 Every guard on the ledger obeys within a second; what is in flight ends on the release it began with.
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from plimsoll.assembly.checking import check
 from plimsoll.assembly.drilling import PROCESSES, ROUNDS, Processes
 from plimsoll.assembly.excepting import promote_excepted
-from plimsoll.assembly.rolling import beside, build, drilled, end, promote_release, releases, rollback
+from plimsoll.assembly.rolling import beside, build, costs_by_release, drilled, end, promote_release, releases, rollback
 from plimsoll.cli.drill_out import drill_text
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             ("drill", "practise the rollback of what lies here, in several processes under traffic", "--processes 4"),
             ("end", "end a canary or shadow", 'RELEASE --by ops@example.org --reason "why"'),
             ("list", "the releases, and what was done with each", ""),
+            ("costs", "what each release used and cost, by decision type", ""),
         )
     }
     for name in ("shadow", "canary", "promote", "end"):
@@ -69,11 +70,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, action in made.items():
         action.add_argument("--manifest", metavar="FILE", help="default: ./plimsoll.yaml")
         add_project_options(action)
-        if name not in {"list", "drill"}:
+        if name not in {"list", "drill", "costs"}:
             action.add_argument("--by", metavar="CONTACT", required=True, help="your contact in the manifest")
         if name in {"rollback", "end"}:
             action.add_argument("--reason", required=True, help="why, for everyone who looks at it later")
-        elif name not in {"list", "build", "drill"}:
+        elif name not in {"list", "build", "drill", "costs"}:
             action.add_argument("--reason", default=f"{name} asked for", help="why")
 
 
@@ -89,6 +90,7 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
         "rollback": _rollback,
         "end": _end,
         "list": _list,
+        "costs": _costs,
     }[arguments.action](arguments, out)
     return 0
 
@@ -180,6 +182,21 @@ def _list(arguments: argparse.Namespace, out: Out) -> None:
         out.show(_line(line))
     if not found:
         out.say("There is no release yet. `plimsoll rollout build --by CONTACT` keeps what lies here now.")
+
+
+def _costs(arguments: argparse.Namespace, out: Out) -> None:
+    found = costs_by_release(open_project(arguments))
+    out.give(found)
+    for each in found:
+        money = ", ".join(each.cost) or "no cost on record"
+        share = f" ({', '.join(each.per_answered)} an answer)" if each.cost and each.per_answered else ""
+        tokens = f"{each.input_tokens:,} + {each.output_tokens:,} tokens"
+        out.show(
+            f"{each.release or 'erased'}  {each.type}{'  measured' if each.measured else ''}\n"
+            f"    {each.decisions:,} decisions, {each.answered:,} answered, {tokens}, {money}{share}"
+        )
+    if not found:
+        out.say("No decision is recorded yet.")
 
 
 def _line(line: Line) -> str:

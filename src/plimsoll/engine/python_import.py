@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from plimsoll.errors import TargetError
 
@@ -83,8 +83,12 @@ def _check_origin(module: Any, name: str, search: Iterable[Path]) -> None:
 
 
 def said(why: BaseException) -> str:
-    """Type and message of an error that may fail to describe itself."""
+    """Type and message of an error, which may fail to describe itself; at most 500 characters of them."""
     try:
-        return f"{type(why).__name__}: {why}"
+        text = str(why)
     except Exception:  # noqa: BLE001 - whatever a target's own exception does when it is asked
-        return type(why).__name__
+        text = "<no message>"
+    return f"{type(why).__name__}: {text}"[:_SAID]
+
+
+_SAID: Final = 500  # of what a target says of its own failure, a record keeps no more

@@ -1,5 +1,6 @@
 """Around every decision: admit, call, tier, record, answer."""
 
+from plimsoll.guard.addressee import Addressee
 from plimsoll.guard.border import Border
 from plimsoll.guard.breaker import BreakerRule
 from plimsoll.guard.guard import Guard
@@ -11,6 +12,7 @@ from plimsoll.guard.target import Ask, PythonTarget, Target, TargetFault, load_p
 from plimsoll.guard.targets import load_target
 
 __all__ = [
+    "Addressee",
     "Ask",
     "Border",
     "BreakerRule",

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
+from plimsoll.engine.python_import import said
 from plimsoll.guard.room import Room
 from plimsoll.guard.target import FAULTS, Ask, Target, TargetFault, kind_of
 
 _LOOP_LAG_S: Final = 0.02  # in time for the loop to cancel at the limit itself, if nothing blocks it
-_SAID: Final = 500  # characters of a target's error kept in the record
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,15 +334,6 @@ def _raised(why: BaseException, started: int) -> Called:
 def _seconds(given: float | None) -> float | None:
     """What a target asks us to wait, where that is a time at all."""
     return given if isinstance(given, int | float) and math.isfinite(given) and given >= 0 else None
-
-
-def said(why: BaseException) -> str:
-    """Type and message of an error, for the record."""
-    try:
-        text = str(why)
-    except Exception:  # noqa: BLE001 - an exception may fail to describe itself
-        text = "<no message>"
-    return f"{type(why).__name__}: {text}"[:_SAID]
 
 
 _NOT_BEGUN: Final = Called(why="no-room", asked=False)

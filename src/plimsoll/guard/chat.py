@@ -268,6 +268,26 @@ class AnswerReader:
             usage=said.usage,
         )
 
+    def check_piece(self, piece: Piece, model: str) -> None:
+        """Refuse a piece that no answer of the declared form can have, before it leaves.
+
+        Args:
+            piece: one of a stream.
+            model: which model the stream has named so far; "": none yet.
+
+        Raises:
+            TargetFault: "invalid".
+        """
+        says = piece.text or piece.refusal or piece.tool_calls
+        if says and self._identity and not model:
+            raise TargetFault("invalid", f"it does not say which model answers; {self._identity!a} is declared")
+        if self.form is Form.MESSAGE:
+            return
+        if piece.refusal:
+            raise TargetFault("invalid", "it refuses to answer")
+        if piece.tool_calls:
+            raise TargetFault("invalid", "it calls a tool instead of answering")
+
     def check_model(self, model: str) -> None:
         """Refuse another model than the declared one, where a reply names one.
 

@@ -14,7 +14,7 @@ from plimsoll.guard.intake import to_json
 from plimsoll.guard.service import Service
 from plimsoll.guard.target import Ask, TargetFault
 from plimsoll.model.decision import Result
-from plimsoll.model.endpoint import ChatEndpoint, Header
+from plimsoll.model.endpoint import ChatEndpoint, Form, Header
 from plimsoll.model.template import compile_template
 
 _DONE: Final = b"[DONE]"
@@ -77,11 +77,12 @@ class ChatTarget:
         Raises:
             TargetFault: it did not answer in time, or not in the form that the manifest declares; see its kinds.
         """
-        if ask.push is not None:
+        if ask.push is not None and self.read.form is not Form.JSON:  # whether JSON keeps its form shows at its end
             gathered = self.gather()
             async with contextlib.aclosing(self.stream(ask)) as pieces:
                 async for piece in pieces:
                     gathered.add(piece)
+                    self.read.check_piece(piece, gathered.model)
                     await ask.push(piece)
             return self.read(gathered)
         reply = await self._service.ask(self._body(ask.record), ask)
@@ -121,10 +122,6 @@ class ChatTarget:
     def gather(self) -> Gathered:
         """Where the pieces of a stream are put together."""
         return Gathered()
-
-    def call(self, record: Any) -> Any:
-        """Ask with nothing but a record."""
-        return self.ask(Ask(record=record))
 
     def close(self) -> None:
         """Close every connection."""

@@ -255,6 +255,7 @@ class Fleet(Guard):
             self._failed[release] = str(error)
             _LOG.error("the release %s cannot be opened: %s", release, error)
             return
+        guard.used = self.used  # what a release used stays counted when it is closed
         guard.stand_by(_Standby(guard.others, lambda: self._before(guard)))
         with self._change:
             self._failed.pop(release, None)

@@ -8,6 +8,7 @@ import functools
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Self, TypeVar
@@ -16,26 +17,30 @@ import msgspec
 
 from plimsoll.contract import Checker
 from plimsoll.errors import Conflict, UsageError
+from plimsoll.guard.addressee import Addressee
 from plimsoll.guard.admission import Admission
 from plimsoll.guard.border import Border
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.health import Health
 from plimsoll.guard.intake import take_in
 from plimsoll.guard.lane import Lane
+from plimsoll.guard.left_open import STARTED, Started
 from plimsoll.guard.once import Once
 from plimsoll.guard.outlet import Outlet
 from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.path import Path
-from plimsoll.guard.record import answer_again, answer_of, draft_of
+from plimsoll.guard.record import answer_again, answer_of, cost_in, draft_of
 from plimsoll.guard.recorder import Recorder
 from plimsoll.guard.settings import CallRules, GuardSettings, OtherTarget
 from plimsoll.guard.spend import Spend
-from plimsoll.guard.stream import STARTED, Sink, Started, Streamed, Watch
+from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
+from plimsoll.guard.used import Used
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
 from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Tier
 from plimsoll.model.principal import Principal
+from plimsoll.policy import SourcesVerdict, rule_on_sources
 
 R = TypeVar("R")
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
@@ -62,6 +67,7 @@ class Guard:
         output: Checker | None,
         hold_to_release: Callable[[Callable[..., Any]], None] | None = None,
         border: Border | None = None,
+        addressee: Addressee | None = None,
         others: Mapping[str, Target] = _NONE,
         spend: Spend | None = None,
         chance: Callable[[], float] = random.random,
@@ -78,6 +84,7 @@ class Guard:
             hold_to_release: raises `UsageError` when the release does not cover a function's code; None: nobody can
                 tell, so no function can be wrapped.
             border: rules on what a target may be told of a record, before each; None: nothing is ruled on.
+            addressee: rules on what who asks may be told; None: nothing does.
             others: the targets of the fallback chain, by the names of their steps. Looked up whenever one is needed,
                 so that it may change; those that are in it last are closed with the guard.
             spend: asked before each attempt, closed with the guard; None: calls cost nothing that is counted.
@@ -90,8 +97,9 @@ class Guard:
         self._spend = spend
         self._border = border
         self._chance = chance
+        self.used = Used()
         self._admission = Admission(inputs, default_input)
-        self._outlet = Outlet(output, settings.knowledge)
+        self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
         self._lanes: list[Lane] = []  # the manifest's target first
@@ -205,6 +213,7 @@ class Guard:
             raise
         steps = passage.steps()
         record = self._recorder.write(draft_of(passage, self.settings, steps), mine)
+        self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
 
     async def adecide(
@@ -234,15 +243,15 @@ class Guard:
         subject: str | None = None,
         source: str = "",
         deadline_s: float | None = None,
-        watch: Watch | None = None,
         principal: Principal | None = None,
     ) -> Streamed:
         """Take one decision whose answer leaves in pieces, as the target makes it.
 
         That the stream began is on record before its first byte leaves. The decision's own record ends it, and says
         what was inspected up to which byte. A type that a person may have to release gives no pieces: its answer is
-        whole, or held. The same holds for a target that does not stream, and where the manifest declares `knowledge`:
-        what an answer rests on is known at its end.
+        whole, or held. The same holds for a target that does not stream; where an output contract or `knowledge` is
+        declared, since what an answer is and rests on is known at its end; and where the governance page changes or
+        holds what who asks is told. What the page forbids them cuts the stream before it leaves.
 
         Args:
             type: as for `decide`.
@@ -250,24 +259,14 @@ class Guard:
             subject: as for `decide`.
             source: as for `decide`.
             deadline_s: as for `decide`; it holds for the whole stream.
-            watch: looks at the text so far at each piece; what it gives, if not "", ends the stream.
             principal: as for `decide`.
         """
-        kind = self.settings.types.get(type)
-        started = Draft(
-            kind=STARTED,
-            system=self.settings.system,
-            subject=subject,
-            body=msgspec.json.encode(Started(release=self.settings.release, type=type[:80])),
-        )
-        sink = Sink(self.ledger, started, watch)
-        may_pour = kind is not None and kind.tier is Tier.AUTOMATIC and not self.settings.knowledge
-        pours = sink if may_pour else None
+        sink = Sink(self.ledger)
 
         async def decided() -> Answer:
             try:
                 return await self._adecide(
-                    type, input, subject, source, "", "", deadline_s, sink=pours, principal=principal
+                    type, input, subject, source, "", "", deadline_s, sink=sink, principal=principal
                 )
             finally:
                 await sink.end()
@@ -290,7 +289,7 @@ class Guard:
     ) -> Answer:
         passage = self._begin(type, input, subject, source, key, replay_of, deadline_s)
         passage.principal = principal
-        passage.route, passage.hold, passage.sink = via, hold, sink
+        passage.route, passage.hold, passage.sink = via, hold, None if sink is None else self._opened(sink, passage)
         mine: Reservation | None = None
         if key:
             begun = await asyncio.to_thread(self._once.begin, type, key, passage.intake)
@@ -300,14 +299,37 @@ class Guard:
         try:
             if self._admission.needs_target(passage) and not self._live.at_once(passage):
                 await self._live.follow(passage, ON_LOOP)
+            if sink is not None and passage.disposition is Disposition.ANSWERED:
+                await sink.rest()
         except (asyncio.CancelledError, KeyboardInterrupt) as why:
             cancelled = isinstance(why, asyncio.CancelledError)
             passage.end(Disposition.FAILED, "cancelled by the caller" if cancelled else "interrupted")
-            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine)
+            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine, _end_of(sink))
             raise
         steps = passage.steps()
-        record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine)
+        record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
+        self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
+
+    def _opened(self, sink: Sink, passage: Passage) -> Sink | None:
+        """The sink, where the answer may leave in pieces by the rules of the release that gives it."""
+        ruling = self._outlet.on_text
+        if passage.kind is None or passage.kind.tier is not Tier.AUTOMATIC or ruling.whole:
+            return None
+        started = Draft(
+            kind=STARTED,
+            system=self.settings.system,
+            subject=passage.subject,
+            body=msgspec.json.encode(
+                Started(
+                    release=self.settings.release,
+                    type=passage.type[:80],
+                    deadline_s=None if passage.until is None else (passage.until - passage.started) / 1e9,
+                )
+            ),
+        )
+        sink.open(started, ruling.cut)
+        return sink
 
     def decision(self, type: str) -> Callable[[Callable[[Any], R]], Callable[[Any], Answer]]:  # noqa: A002
         """Wrap a function of one record, so that calling it takes a guarded decision of this type.
@@ -367,13 +389,30 @@ class Guard:
 
     def _again(self, record: str, key: str, principal: Principal | None) -> Answer:
         """The answer of an earlier call, for who asked then: another one may not be allowed to see it."""
-        entry = self.ledger.get(record)
-        asked_by = "" if entry is None else msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord).principal
-        if asked_by != ("" if principal is None else principal.id):
+        if self.taken_for(record) != ("" if principal is None else principal.id):
             raise Conflict(
                 f"the idempotency key '{key}' was used by another principal", fix="use keys that no two callers share"
             )
-        return self.recorded(record)
+        answer = self.recorded(record)
+        if not self.may_see(answer, principal):
+            raise Conflict(
+                f"the answer under the idempotency key '{key}' rests on what this principal may not see",
+                fix="ask with the labels that were held then, or under a new key",
+            )
+        return answer
+
+    def may_see(self, answer: Answer, principal: Principal | None) -> bool:
+        """Whether an answer that was recorded may be shown to somebody: what it rests on is not closed to them."""
+        if not answer.sources:
+            return True
+        knowledge, now_ns = self.settings.knowledge, time.time_ns()
+        ruling = rule_on_sources(answer.sources, knowledge=knowledge, principal=principal, now_ns=now_ns)
+        return ruling.verdict is not SourcesVerdict.REFUSE
+
+    def taken_for(self, record: str) -> str:
+        """Who asked for a recorded decision, as the organisation names them; "" where nobody knew."""
+        entry = self.ledger.get(record)
+        return "" if entry is None else msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord).principal
 
     def recorded(self, record: str) -> Answer:
         """The answer of an earlier call, as the ledger has it.
@@ -504,6 +543,10 @@ class Guard:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _end_of(sink: Sink | None) -> tuple[Draft, ...]:
+    return () if sink is None else sink.end_to_record
 
 
 def _waits(given_s: float, declared_s: float | None) -> tuple[float, bool]:

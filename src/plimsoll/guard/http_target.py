@@ -26,6 +26,7 @@ class HttpTarget:
         folder: that files are relative to.
         texts: of the files that the request is made of.
         connections: open at once in one event loop, at most.
+        repeatable: asking twice has the effect of asking once: what was sent on a connection that broke is sent again.
 
     Raises:
         TargetError: a secret is not set, or the URL or a header cannot be sent.
@@ -41,6 +42,7 @@ class HttpTarget:
         folder: Path,
         texts: Mapping[str, str],
         connections: int,
+        repeatable: bool = False,
     ) -> None:
         self.name = declared.url
         self._service = Service(
@@ -49,7 +51,7 @@ class HttpTarget:
             folder=folder,
             authorities=folder / declared.authorities if declared.authorities else None,
             connections=connections,
-            repeatable=declared.idempotent,
+            repeatable=repeatable,
         )
         self.destination = self._service.host
         self._request = None if declared.request is None else compile_template(declared.request, texts)
@@ -63,10 +65,6 @@ class HttpTarget:
         """
         reply = await self._service.ask(body_of(self._request, ask.record), ask)
         return self._read(reply.body)
-
-    def call(self, record: Any) -> Any:
-        """Ask with nothing but a record."""
-        return self.ask(Ask(record=record))
 
     def close(self) -> None:
         """Close every connection."""

@@ -12,9 +12,10 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.engine.python_import import said
 from plimsoll.guard.border import EGRESS, Border
 from plimsoll.guard.breaker import Breaker, Outcome, after, let_through, wait_s
-from plimsoll.guard.call import Called, Caller, said
+from plimsoll.guard.call import Called, Caller
 from plimsoll.guard.health import TargetHealth
 from plimsoll.guard.passage import NS, Passage, Trial
 from plimsoll.guard.retry import RetryBudget, pause_s, why_not_again
@@ -130,8 +131,8 @@ class Lane:
         called = await self._attempt(passage, trial, ways, key, share)
         while called.kind:
             pause = pause_s(trial.attempts, self._chance(), called.retry_after_s)
-            if passage.sink is not None and passage.sink.has_begun:
-                trial.no_retry = "stream-begun"  # part of an answer has left: another cannot take its place
+            if passage.sink is not None and (passage.sink.has_begun or passage.sink.cut):
+                trial.no_retry = "stream-begun"  # part of an answer has left, or what it is may not leave
                 break
             trial.no_retry = why_not_again(rule, called.kind, trial.attempts) or self._why_not_now(passage, pause)
             if trial.no_retry:
@@ -205,7 +206,7 @@ class Lane:
             key=key,
             attempt=trial.attempts + 1,
             deadline_s=limit_s,
-            push=None if passage.sink is None or _must_be_whole(admitted) else passage.sink.push,
+            push=None if passage.sink is None or _must_be_whole(admitted) else passage.sink.for_attempt(),
         )
         settle: Settle | None = None
         if self._spend is not None:

@@ -74,10 +74,6 @@ class OnnxTarget:
             raise TargetFault("error", f"ONNX Runtime: {why}") from why
         return self._answer(output) if self._declared.labels else Result(output)
 
-    def call(self, record: Any) -> Any:
-        """Ask with nothing but a record."""
-        return self.ask(Ask(record=record))
-
     def close(self) -> None:
         """Let go of the model."""
         self._session.close()

@@ -10,15 +10,16 @@ from typing import Any, Final
 import msgspec
 
 from plimsoll.contract import Checker
+from plimsoll.engine.python_import import said
+from plimsoll.guard.addressee import ANSWER, Addressee
 from plimsoll.guard.border import EGRESS, restored
-from plimsoll.guard.call import said
 from plimsoll.guard.intake import to_json
 from plimsoll.guard.passage import Passage
 from plimsoll.guard.target import as_result
 from plimsoll.model.decision import Disposition, Reason, Result, Verdict
-from plimsoll.model.egress import EgressVerdict
+from plimsoll.model.egress import EgressNote, EgressVerdict
 from plimsoll.model.knowledge import Knowledge
-from plimsoll.policy import Admitted, SourcesVerdict, rule_on_sources, why_held
+from plimsoll.policy import Admitted, SourcesVerdict, TextRuling, rule_on_sources, why_held
 
 _NAMED: Final = 5  # broken rules that a step of the record names; the output itself stands beside them
 
@@ -37,6 +38,7 @@ class Outlet:
     Args:
         contract: of what leaves; None: it is not checked.
         knowledge: what answers may rest on, by name.
+        addressee: who gets them; None: nothing rules on what is answered.
         clock: nanoseconds since the epoch, UTC; documents age by it.
     """
 
@@ -44,10 +46,12 @@ class Outlet:
         self,
         contract: Checker | None,
         knowledge: Mapping[str, Knowledge] = MappingProxyType({}),
+        addressee: Addressee | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._contract = contract
         self._knowledge = knowledge
+        self._addressee = addressee
         self._clock = clock
 
     def refuses(self, passage: Passage, returned: Any, admitted: Admitted | None = None) -> Refused | None:
@@ -80,12 +84,34 @@ class Outlet:
                 passage.end(Disposition.REFUSED, f"sources: {ruling.why}")
                 return None
             held = f"sources: {ruling.why}" if ruling.verdict is SourcesVerdict.HOLD else ""
+        if self._addressee is not None:
+            note = self._release(self._addressee, passage)
+            if note.verdict is EgressVerdict.REFUSED:
+                passage.end(Disposition.REFUSED, f"{ANSWER}: {note.why}")
+                return None
+            held = f"{ANSWER}: {note.why}" if note.verdict is EgressVerdict.NEEDS_PERSON else held
         assert passage.kind is not None, "an undeclared type is refused before the call"
         held = why_held(passage.kind.tier, result.confidence, passage.kind.review_below) or held
         if not held and admitted is not None and admitted.verdict is EgressVerdict.NEEDS_PERSON:
             held = f"{EGRESS}: {admitted.why}"
         passage.end(Disposition.HELD if held else Disposition.ANSWERED, held)
         return None
+
+    @property
+    def on_text(self) -> TextRuling:
+        """How an answer may leave in pieces. One that has a contract does not: it keeps that as a whole, or not."""
+        if self._contract is not None or self._knowledge:
+            return TextRuling(whole=True)
+        return TextRuling() if self._addressee is None else self._addressee.on_text()
+
+    def _release(self, addressee: Addressee, passage: Passage) -> EgressNote:
+        assert passage.result is not None, "there is one by now"
+        assert passage.output is not None, "there is one by now"
+        released = addressee.release(passage.result, passage.output)
+        passage.answer_egress = released.note
+        if released.result is not passage.result:
+            passage.result, passage.output = released.result, to_json(released.result.output)
+        return released.note
 
     def _breaks(self, contract: Checker, passage: Passage, result: Result, output: bytes) -> Refused | None:
         checked = contract.check(result.output)

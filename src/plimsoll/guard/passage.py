@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -11,6 +12,7 @@ from plimsoll.guard.intake import Intake
 from plimsoll.guard.settings import GuardedType
 from plimsoll.model.cited import Cited
 from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
+from plimsoll.model.egress import EgressNote
 from plimsoll.model.principal import Principal
 from plimsoll.policy import Admitted
 
@@ -25,11 +27,16 @@ class Pours(Protocol):
         """Whether anything may have left already."""
         ...
 
-    async def push(self, piece: Any) -> None:
-        """One piece."""
+    @property
+    def cut(self) -> str:
+        """Why it was cut off, by which rule; "" when it was not."""
         ...
 
-    def record(self) -> StreamRecord | None:
+    def for_attempt(self) -> Callable[[Any], Awaitable[None]]:
+        """What takes the pieces of one more attempt."""
+        ...
+
+    def record(self, *, is_answer: bool) -> StreamRecord | None:
         """What the record says of it."""
         ...
 
@@ -84,6 +91,7 @@ class Passage(msgspec.Struct, kw_only=True):
     output_verdict: Verdict = Verdict.NONE
     output_broken: tuple[Reason, ...] = ()
     cited: tuple[Cited, ...] = ()
+    answer_egress: EgressNote | None = None
     error: str = ""
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from plimsoll.guard.addressee import ANSWER
 from plimsoll.guard.border import EGRESS
 from plimsoll.guard.call import Called
 from plimsoll.guard.lane import Lane
@@ -103,6 +104,10 @@ class Path:
         return self._answers(passage, trial, called)
 
     def _answers(self, passage: Passage, trial: Trial, called: Called) -> bool:
+        if called.why and passage.sink is not None and passage.sink.cut:
+            passage.end(Disposition.REFUSED, f"{ANSWER}: {passage.sink.cut}")  # as it would be refused as a whole
+            trial.error, trial.ended = called.error, NS()
+            return True
         refused = None if called.why else self._outlet.refuses(passage, called.returned, trial.admitted)
         _end(trial, called, refused)
         return not trial.why

@@ -40,19 +40,22 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         sources=() if result is None else result.sources,
         reasons=() if result is None else result.reasons,
         usage={} if result is None else result.usage,
-        cost="" if settings.prices is None or not passage.asked else _cost(passage, settings.prices),
+        cost=cost_in(passage, settings.prices),
         error=passage.error,
         accountable="" if kind is None else kind.accountable,
         guard_us=spent / 1000,
         target_us=passage.target_ns / 1000,
         waited_us=passage.waited_ns / 1000,
         steps=steps,
-        stream=None if passage.sink is None else passage.sink.record(),
+        stream=None
+        if passage.sink is None
+        else passage.sink.record(is_answer=passage.disposition is Disposition.ANSWERED),
         durability="batched" if settings.batched else "before-answer",
         key=passage.key,
         replay_of=passage.replay_of,
         principal="" if passage.principal is None else passage.principal.id,
         cited=passage.cited,
+        answer_egress=passage.answer_egress,
         run=settings.run,
         rehearsal=settings.rehearsal,
     )
@@ -72,12 +75,14 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
     )
 
 
-def _cost(passage: Passage, prices: Prices) -> str:
-    """What the attempts at the manifest's own target cost, by what the answer says of its usage."""
+def cost_in(passage: Passage, prices: Prices | None) -> str:
+    """What the attempts at the manifest's own target cost, by what the answer says of its usage; "": not priced."""
+    if prices is None or not passage.asked:
+        return ""
     asked = sum(trial.attempts for trial in passage.trials[:1]) or passage.asked
     own = passage.result if passage.via == "live" else None
     cost = cost_of({} if own is None else own.usage, prices, calls=asked)
-    return f"{cost.amount} {cost.currency}"
+    return f"{cost.amount:f} {cost.currency}"
 
 
 def answer_of(passage: Passage, release: str, record: str, steps: tuple[StepRecord, ...]) -> Answer:

@@ -47,31 +47,32 @@ class Recorder:
         """Take a change, to be written with the next decision."""
         self._changes.append(change)
 
-    def write(self, draft: Draft, mine: Reservation | None) -> str:
+    def write(self, draft: Draft, mine: Reservation | None, also: tuple[Draft, ...] = ()) -> str:
         """Write one decision; its id.
 
         Args:
             draft: its entry.
             mine: the reservation of its idempotency key, which from now on gives this decision.
+            also: what is written with it.
 
         Raises:
             StoreError: it could not be written.
         """
-        if mine is None and not self._changes:
+        if mine is None and not self._changes and not also:
             return self._ledger.enqueue(draft) if self._batched else self._ledger.append(draft)
         changes = self._take()
         try:
-            return self._write(draft, mine, changes)
+            return self._write(draft, mine, changes, also)
         except BaseException:
             self._put_back(changes)
             raise
 
-    async def awrite(self, draft: Draft, mine: Reservation | None) -> str:
+    async def awrite(self, draft: Draft, mine: Reservation | None, also: tuple[Draft, ...] = ()) -> str:
         """As `write`, from an event loop."""
-        if mine is not None or (self._changes and not self._batched):
-            return await asyncio.to_thread(self.write, draft, mine)
+        if mine is not None or ((self._changes or also) and not self._batched):
+            return await asyncio.to_thread(self.write, draft, mine, also)
         if self._batched:
-            return self.write(draft, None)
+            return self.write(draft, None, also)
         return await self._ledger.aappend(draft)
 
     def forget(self) -> None:
@@ -88,16 +89,20 @@ class Recorder:
             self._put_back(changes)
             raise
 
-    def _write(self, draft: Draft, mine: Reservation | None, changes: list[BreakerChange]) -> str:
+    def _write(
+        self, draft: Draft, mine: Reservation | None, changes: list[BreakerChange], also: tuple[Draft, ...]
+    ) -> str:
         if mine is None and self._batched:
             record = self._ledger.enqueue(draft)
+            for each in also:
+                self._ledger.enqueue(each)
             with contextlib.suppress(StoreError):  # the decision is taken in; what of the changes is not, waits on
                 while changes:
                     self._ledger.enqueue(self._entry(changes[0]))
                     del changes[0]
             self._put_back(changes)
             return record
-        drafts = [draft, *(self._entry(change) for change in changes)]
+        drafts = [draft, *also, *(self._entry(change) for change in changes)]
         ops: tuple[Op, ...] = ()
         if mine is not None:
             was_shed = draft.header is not None and draft.header.disposition == Disposition.SHED.value

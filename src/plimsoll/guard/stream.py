@@ -1,78 +1,116 @@
 """A stream on its way to the caller: checked piece by piece, on record before its first byte and after its last.
 
-``stream.started`` is written before the first byte leaves. The decision's own entry, which ends it, says up to which
-byte what was inspected; what left is never more than that. Only types that the AI decides alone are streamed: what a
-person may have to release cannot leave in pieces.
+``stream.started`` is written before the first byte leaves, and ``stream.ended`` with the decision's own entry. That one
+says up to which byte what was inspected; what left is never more than that. Only types that the AI decides alone are
+streamed: what a person may have to release cannot leave in pieces.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-import msgspec
-
 from plimsoll.guard.chat import Piece
-from plimsoll.guard.target import TargetFault
+from plimsoll.guard.left_open import Ended, end_of
+from plimsoll.guard.piece_watch import Cut, PieceWatch
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.model.decision import Answer, StreamRecord
+from plimsoll.policy.rulings import Ruled
 
-STARTED: Final = "stream.started"
 _WAITING: Final = 64  # pieces that wait for a slow client; beyond it the target is not read any further
-
-Watch = Callable[[str], str]  # looks at text that may leave; "" when it may, else why not
-
-
-class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a ``stream.started`` entry."""
-
-    release: str
-    type: str
 
 
 class Sink:
     """Takes the pieces of one stream from a target, inspects each, and hands it on.
 
+    It is closed until the guard that takes the decision has opened it.
+
     Args:
         ledger: where the beginning is recorded.
-        started: the entry that says so.
-        watch: looks at the whole text so far, at each piece; None: its form alone is inspected.
     """
 
-    def __init__(self, ledger: Ledger, started: Draft, watch: Watch | None = None) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._draft = started
-        self._watch = watch
+        self._draft: Draft | None = None
+        self._ruled: Ruled | None = None
         self._queue: asyncio.Queue[Piece | None] = asyncio.Queue(_WAITING)
-        self._text = ""
         self._entry = ""
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._watch = None if self._ruled is None else PieceWatch(self._ruled)
         self._pieces = self._inspected = self._sent = 0
+        self._text_inspected = self._text_sent = 0
+        self._text: list[str] = []
         self._cut = ""
+
+    def open(self, started: Draft, ruled: Ruled | None) -> None:
+        """Pieces may leave.
+
+        Args:
+            started: the entry that says so, written before the first of them does.
+            ruled: the rule by which personal data cuts the stream; None: its form alone is inspected.
+        """
+        self._draft, self._ruled = started, ruled
+        self._begin_anew()
 
     @property
     def has_begun(self) -> bool:
         """Whether anything may have left already: then nothing else can stand in for this target."""
         return bool(self._entry)
 
+    @property
+    def cut(self) -> str:
+        """Why it was cut off, by which rule; "" when it was not."""
+        return self._cut
+
+    def for_attempt(self) -> Callable[[Piece], Awaitable[None]]:
+        """What takes the pieces of one more attempt; of an earlier one nothing has left."""
+        if not self._entry:
+            self._begin_anew()
+        return self.push
+
     async def push(self, piece: Piece) -> None:
-        """Inspect one piece and hand it on; waits while the client takes nothing.
+        """Inspect one piece and hand on what may leave; waits while the client takes nothing.
 
         Raises:
-            TargetFault: it may not leave; the stream ends with this.
+            Cut: something in it may not leave; the stream ends with this.
             StoreError: the beginning cannot be recorded; nothing has left.
         """
-        size = len(piece.raw)
-        self._text += piece.text
-        self._inspected += size
+        self._inspected += len(piece.raw)
         self._pieces += 1
-        if self._watch is not None and (why := self._watch(self._text)):
-            self._cut = why
-            raise TargetFault("invalid", f"the stream was cut: {why}")
+        if self._watch is None:
+            await self._hand_on(piece)
+            self._sent += len(piece.raw)
+            return
+        self._text_inspected += _size(piece)
+        try:
+            passes = self._watch.passes(piece)
+        except Cut as cut:
+            self._cut = cut.why
+            raise
+        if passes is not None:
+            await self._hand_on(passes)
+        if self._entry:
+            self._sent += self._watch.handed_on()
+
+    async def rest(self) -> None:
+        """The answer may leave as a whole: hand on what was kept back of it, where some of it has left."""
+        if self._watch is None or not self._entry:
+            return
+        for piece in self._watch.rest():
+            await self._hand_on(piece)
+        self._sent += self._watch.handed_on(ended=True)
+
+    async def _hand_on(self, piece: Piece) -> None:
         if not self._entry:
+            assert self._draft is not None, "a sink takes pieces once it was opened"
             self._entry = await self._ledger.aappend(self._draft)
         await self._queue.put(piece)
-        self._sent += size
+        self._text.append(piece.text or piece.refusal)
+        if self._watch is not None:
+            self._text_sent += _size(piece)
 
     async def end(self) -> None:
         """No more pieces come."""
@@ -83,8 +121,19 @@ class Sink:
         while (piece := await self._queue.get()) is not None:
             yield piece
 
-    def record(self) -> StreamRecord | None:
-        """What the decision's entry says of the stream; None: it never began."""
+    @property
+    def end_to_record(self) -> tuple[Draft, ...]:
+        """What is written with the decision: nothing where the stream never began."""
+        if not self._entry or self._draft is None:
+            return ()
+        return (end_of(self._entry, self._draft.system, Ended(by="decision", why=self._cut)),)
+
+    def record(self, *, is_answer: bool) -> StreamRecord | None:
+        """What the decision's entry says of the stream; None: it never began.
+
+        Args:
+            is_answer: what left is the answer, which the entry holds; else the text that left stands in this.
+        """
         if not self._entry:
             return None
         return StreamRecord(
@@ -92,9 +141,16 @@ class Sink:
             pieces=self._pieces,
             inspected_bytes=self._inspected,
             handed_on_bytes=self._sent,
-            inspected_for=("form",) if self._watch is None else ("form", "text"),
+            inspected_for=("form",) if self._watch is None else ("form", "personal"),
+            text_inspected_bytes=self._text_inspected,
+            text_handed_on_bytes=self._text_sent,
             cut=self._cut,
+            left="" if is_answer else "".join(self._text),
         )
+
+
+def _size(piece: Piece) -> int:
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in (piece.text, piece.refusal) if text)
 
 
 class Streamed:

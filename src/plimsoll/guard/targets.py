@@ -48,6 +48,7 @@ def load_target(
             folder=folder,
             texts=_texts(declared.http, folder),
             connections=declared.concurrency,
+            repeatable=declared.idempotent,
         )
     if declared.openai is not None:
         schema = _schema(declared.openai, folder)

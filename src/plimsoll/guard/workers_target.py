@@ -47,10 +47,6 @@ class WorkersTarget:
             usage=returned.usage,
         )
 
-    def call(self, record: Any) -> Any:
-        """Ask with nothing but a record."""
-        return self.ask(Ask(record=record))
-
     def close(self) -> None:
         """End the processes."""
         self._pool.close()

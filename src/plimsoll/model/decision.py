@@ -128,14 +128,22 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What left in pieces, and what of it was inspected. Bytes are those of the events as the target sent them."""
+    """What left in pieces, and what of it was inspected.
+
+    Bytes are those of the events as the target sent them; an event has been handed on when all of its text has. Of the
+    answer's own text, which leaves in other pieces than it came in where some of it is kept back, they are those of
+    its UTF-8.
+    """
 
     started: str  # id of the entry that was written before the first byte left
     pieces: int
     inspected_bytes: int  # from the first byte on, without a gap
     handed_on_bytes: int  # never more than were inspected
-    inspected_for: tuple[str, ...] = ()  # "form": each event is one of a chat; "text": the watch over the text
+    inspected_for: tuple[str, ...] = ()  # "form": each event is one of the answer; "personal": for personal data
+    text_inspected_bytes: int = 0  # of the text and the refusal, from the first byte on, for personal data
+    text_handed_on_bytes: int = 0  # never more than were inspected
     cut: str = ""  # why it was cut off; "" when it was not
+    left: str = ""  # the text that had left, of a stream that did not end as an answer
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -171,6 +179,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     key: str = ""  # idempotency key
     replay_of: str = ""  # the quarantined record this one replays
     principal: str = ""  # who asked, as the organisation names them
+    answer_egress: EgressNote | None = None  # what the governance page decided on the output; None: nothing to rule on
     cited: tuple[Cited, ...] = ()  # each source of the answer, with what was found of it
     run: str = ""  # the assessment it was taken for; empty in earnest
     stream: StreamRecord | None = None  # it was answered in pieces

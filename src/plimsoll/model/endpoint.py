@@ -61,10 +61,6 @@ class HttpService(Declared, frozen=True, kw_only=True):
         None
     )
     response: Annotated[Mapping, Says("where in the reply each part of the answer stands")] = Mapping()
-    idempotent: Annotated[
-        bool,
-        Says("asking twice does no more than asking once; then a request on a connection that broke is sent again"),
-    ] = False
     authorities: Annotated[
         File | None, Says("a PEM file of certificate authorities in place of the system's; part of the release")
     ] = None

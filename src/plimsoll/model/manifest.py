@@ -121,9 +121,6 @@ class Retry(Declared, frozen=True, kw_only=True):
 
     attempts: Annotated[int, Asked(least=2, most=10), Says("how often it is asked at most, the first time included")]
     on: Annotated[tuple[FailureKind, ...], Says("the kinds of failure after which it is asked again")]
-    idempotent: Annotated[
-        bool, Says("whether asking twice has the effect of asking once; needed for all kinds but unavailable")
-    ] = False
     budget: Annotated[
         Share, Says("retries are at most this share of first attempts, and one a second, so that they add to no outage")
     ] = Quantity(10, "%")
@@ -199,6 +196,13 @@ class Target(Declared, frozen=True, kw_only=True):
             "what the caller waits at most, for room, attempts and fallbacks together; without it, as long as it takes"
         ),
     ] = None
+    idempotent: Annotated[
+        bool,
+        Says(
+            "asking twice has the effect of asking once: retries after all failures but unavailable need it, and so"
+            " does what is sent again to a service when its connection broke"
+        ),
+    ] = False
     retry: Annotated[Retry | None, Says("when the target is asked again; without it, it is asked once")] = None
     breaker: Annotated[
         Breaker | None, Says("when a failing target is not asked any more; without it, it is asked whatever it does")
@@ -258,6 +262,15 @@ class DecisionType(Declared, frozen=True, kw_only=True):
     ] = None
 
 
+class Answers(Declared, frozen=True, kw_only=True):
+    """Who gets the answers, as the governance page names them, and how closely what is in answers must be kept."""
+
+    to: Annotated[Slug, Says("the destination of the governance page that callers are; what it rules on goes there")]
+    classification: Annotated[
+        Classification | None, Says("of what no output contract classifies; without it, that of the data")
+    ] = None
+
+
 class Data(Declared, frozen=True, kw_only=True):
     """The contracts of what comes in and what goes out; paths relative to the manifest."""
 
@@ -268,6 +281,9 @@ class Data(Declared, frozen=True, kw_only=True):
         tuple[File, ...], Says("data contracts of the sources; the first also stands for sources that none names")
     ] = ()
     outputs: Annotated[tuple[File, ...], Says("data contracts of the consumers")] = ()
+    answers: Annotated[
+        Answers | None, Says("who gets the answers; without it, the governance page does not rule on what is answered")
+    ] = None
 
 
 class Load(Declared, frozen=True, kw_only=True):
@@ -389,5 +405,5 @@ class Manifest(Declared, frozen=True, kw_only=True):
             name: {f: v for f, v in msgspec.structs.asdict(k).items() if f != "owner"}
             for name, k in self.knowledge.items()
         }
-        found = {"knowledge": held or None, "budget": self.budget}
+        found = {"knowledge": held or None, "budget": self.budget, "answers": self.data.answers}
         return {name: value for name, value in found.items() if value is not None}

@@ -40,7 +40,7 @@ def _what_may_have_acted_is_asked_again_only_if_that_does_no_harm(read: Read) ->
     for place in _targets(read):
         retry: Path = (*place, "retry")
         kinds = [(path[-1], kind) for path, kind in read.values.items() if path[:-1] == (*retry, "on")]
-        if read.source.has((*retry, "idempotent")) and read.get(*retry, "idempotent") is not False:
+        if read.source.has((*place, "idempotent")) and read.get(*place, "idempotent") is not False:
             continue
         for at, kind in kinds:
             if kind is FailureKind.UNAVAILABLE:
@@ -49,7 +49,7 @@ def _what_may_have_acted_is_asked_again_only_if_that_does_no_harm(read: Read) ->
                 "manifest.retry",
                 (*retry, "on", at),
                 f"after '{kind.value}' the target may have acted, and nothing says that asking twice does no harm",
-                fix=f"write idempotent: true where that is so, or remove {kind.value}",
+                fix=f"write idempotent: true beside retry where that is so, or remove {kind.value}",
             )
 
 

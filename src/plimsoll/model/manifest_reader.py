@@ -44,6 +44,15 @@ PLANNED: Final[Mapping[tuple[str, str], str]] = {
     ("Manifest", "sources"): "remove it; declare each source by its contract under data.inputs",
 }
 
+# Keys that stood elsewhere once: two that said nearly the same are one, of the target that they are about.
+MOVED: Final[Mapping[tuple[str, str], str]] = {
+    (
+        "Retry",
+        "idempotent",
+    ): "write it beside retry, under the target: `target.idempotent` is for retries and connections",
+    ("HttpService", "idempotent"): "write it beside http, under the target: `target.idempotent` is for both",
+}
+
 _SINGLE: Final = frozenset({Quantity, Condition, ShareOf, Money})  # structs that are written as one value
 _GROUP_NAMES: Final = {
     "Manifest": "the manifest",
@@ -227,6 +236,11 @@ class Reader:
 
     def _unknown_key(self, group: type[msgspec.Struct], keys: Mapping[str, Key], name: str, path: Path) -> str | None:
         """Note a key that is not known, and give the known one that it stands in place of."""
+        moved = MOVED.get((group.__name__, name))
+        if moved is not None:
+            said = f"{quoted(name)} is no key of {'.'.join(map(str, path[:-1]))} any more"
+            self.note("manifest.unknown-key", path, said, fix=moved, at_key=True)
+            return None
         planned = PLANNED.get((group.__name__, name))
         if planned is not None:
             said = f"{_named(path)} is planned, not in this version"

@@ -311,6 +311,15 @@ def _a_budget_can_be_counted(read: Read) -> Iterator[Problem]:
         )
 
 
+def _answers_are_ruled_on(read: Read) -> Iterator[Problem]:
+    """A destination that no page rules on looks like a safeguard."""
+    data = read.source.data
+    if read.source.has(("data", "answers")) and isinstance(data, dict) and "governance" not in data:
+        said = "'data.answers' names a destination, and the manifest names no page that rules on it"
+        fix = "write governance: with the path of the page, or remove it"
+        yield read.source.problem("manifest.answers", ("data", "answers"), said, fix=fix, at_key=True)
+
+
 _RULES: Final[tuple[Callable[[Read], Iterator[Problem]], ...]] = (
     _names_stand_under_owners,
     _the_leader_sets_the_threshold,
@@ -322,5 +331,6 @@ _RULES: Final[tuple[Callable[[Read], Iterator[Problem]], ...]] = (
     _review_below_is_for_reviewed,
     _expected_is_below_peak,
     _a_budget_can_be_counted,
+    _answers_are_ruled_on,
     *TARGET_RULES,
 )

@@ -42,6 +42,7 @@ from plimsoll.policy.personal import scan_text, text_of_number
 from plimsoll.policy.pseudonyms import CannotApply, Pseudonyms, StreamRestorer, fresh_salts, restore
 from plimsoll.policy.rulings import Effect, Places, Ruled, ends_ns, is_current, rule_on, starts_ns
 
+UNDECLARED: Final = "personal data stands where the contract declares none: "
 REDACTED: Final = "[redacted]"  # in place of a text; anything else becomes null
 _MOST_KNOWN: Final = 256  # destinations whose place is remembered
 _Key = bytes | Callable[[], bytes]
@@ -74,6 +75,13 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Admitted({self.note!r}, …)"  # a log line must not hold what may not leave
+
+
+class TextRuling(msgspec.Struct, frozen=True, kw_only=True):
+    """How a text may leave in pieces. Without either of these it just leaves."""
+
+    whole: bool = False  # not at all: something in it may be changed, or a person looks at it, or none of it leaves
+    cut: Ruled | None = None  # as long as nothing personal stands in it; by this rule
 
 
 class Gatekeeper:
@@ -133,6 +141,33 @@ class Gatekeeper:
             return _refused(place, "error", f"the page could not be applied: {why}")
         except Exception as why:  # noqa: BLE001 - whatever goes wrong, nothing leaves
             return _refused(place, "error", f"the page could not be applied ({type(why).__name__})")
+
+    def release(self, place: str, output: Any, *, now_ns: int, key: bytes) -> Admitted:
+        """What may leave of an output, to who asked; never raises. The classes are those of the output's contract.
+
+        Args:
+            place: who gets it, as the page names them.
+            output: as JSON reads it.
+            now_ns: as for `admit`.
+            key: as for `admit`; what is pseudonymised for somebody who asks is not turned back.
+        """
+        try:
+            return self._admit(place, output, now_ns, key, None)
+        except CannotApply as why:
+            return _refused(place, "error", f"the page could not be applied: {why}")
+        except Exception as why:  # noqa: BLE001 - whatever goes wrong, nothing leaves
+            return _refused(place, "error", f"the page could not be applied ({type(why).__name__})")
+
+    def ruling_on_text(self, place: str, *, now_ns: int) -> TextRuling:
+        """How a text that no contract classifies may leave in pieces; `release` rules on the whole of it alike."""
+        leaf = self._plan(place, now_ns)[0].leaf
+        if leaf.review or leaf.ruled.effect is not Effect.KEEP:
+            return TextRuling(whole=True)
+        if leaf.found is None or leaf.found.effect is Effect.KEEP:
+            return TextRuling()
+        if leaf.found.effect is Effect.REFUSE:
+            return TextRuling(cut=leaf.found)
+        return TextRuling(whole=True)
 
     def _admit(self, place: str, record: Any, now_ns: int, key: _Key, consequence: Consequence | None) -> Admitted:
         closed = self._closed(place, now_ns)
@@ -257,7 +292,7 @@ class _Passage:
     def refusal(self, place: str, exceptions: tuple[str, ...]) -> Admitted:
         """Nothing of the record may go: by the rule on the closest class that is in it."""
         leaf, ruled = max(self.refused.values(), key=lambda pair: (pair[1] is pair[0].ruled, RANK[pair[0].data]))
-        lead = "" if ruled is leaf.ruled else "personal data stands where the contract declares none: "
+        lead = "" if ruled is leaf.ruled else UNDECLARED
         note = EgressNote(
             verdict=EgressVerdict.REFUSED,
             place=place,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from plimsoll.policy.personal_forms import PersonalKind, Span, emails, has_numbers, numbered
+from plimsoll.policy.personal_forms import PersonalKind, Span, emails, has_numbers, is_date_or_amount, numbered
 
 LONGEST_PATH: Final = 100_000  # characters; a record as it is taken in is nested 64 deep at most
 MOST_VALUES: Final = 1_000_000  # looked at in one record; a record of a megabyte cannot hold more
@@ -45,12 +45,18 @@ def scan_text(text: str, name: str = "") -> tuple[Span, ...]:
     >>> scan_text("Invoice 2026-11-25, 4,299.00 EUR, order 8812345678")
     ()
     """
-    found = [*numbered(text, name)] if has_numbers(text) else []
-    if "@" in text:
-        found += emails(text)
+    found = [] if is_date_or_amount(text) else all_in(text, name)
     if not found:
         return ()
     return tuple(found) if len(found) < 2 else _apart(found)
+
+
+def all_in(text: str, name: str = "", since: int = 0) -> list[Span]:
+    """As `scan_text` from a place on, in no order, and with all that overlaps; also in a date or an amount."""
+    found = [*numbered(text, name, since)] if has_numbers(text) else []
+    if "@" in text:
+        found += emails(text, since)
+    return found
 
 
 def scan(value: Any, name: str = "") -> Iterator[Finding]:

@@ -61,9 +61,9 @@ _NOT_BEFORE: Final = r"(?<![0-9A-Za-z])(?<![0-9][.,])"
 _NOT_AFTER: Final = r"(?![0-9A-Za-z])(?![.,][0-9])"
 
 
-def emails(text: str) -> Iterator[Span]:
-    """E-mail addresses (RFC 5321; quoted local parts and addresses without a dot are left out)."""
-    return (Span(PersonalKind.EMAIL, *match.span()) for match in _EMAIL.finditer(text))
+def emails(text: str, start: int = 0) -> Iterator[Span]:
+    """E-mail addresses from a place on (RFC 5321; quoted local parts and addresses without a dot are left out)."""
+    return (Span(PersonalKind.EMAIL, *match.span()) for match in _EMAIL.finditer(text, start))
 
 
 def _pattern(middle: str, flags: int = 0) -> re.Pattern[str]:
@@ -73,12 +73,21 @@ def _pattern(middle: str, flags: int = 0) -> re.Pattern[str]:
 _SEPARATORS: Final = str.maketrans("", "", " -./()+")
 
 
-def _checked(kind: PersonalKind, pattern: re.Pattern[str], holds: Callable[[str], bool]) -> Finder:
-    """What has the form, and passes the check without its separators."""
+def _checked(
+    kind: PersonalKind, pattern: re.Pattern[str], holds: Callable[[str], bool], *, as_written: bool = False
+) -> Finder:
+    """What has the form, and passes the check without its separators, or as it is written.
+
+    What fails the check hides nothing: a card number after four other digits is found, though the five groups together
+    are none. So whether something is found never depends on what stands far before it.
+    """
 
     def find(text: str, start: int, end: int) -> Iterator[Span]:
-        for match in pattern.finditer(text, start, end):
-            if holds(match[0].translate(_SEPARATORS)):
+        at = start
+        while (match := pattern.search(text, at, end)) is not None:
+            at = match.start() + 1
+            if holds(match[0] if as_written else match[0].translate(_SEPARATORS)):
+                at = match.end()
                 yield Span(kind, *match.span())
 
     return find
@@ -135,11 +144,14 @@ def _phones(text: str, start: int, end: int) -> Iterator[Span]:
     for pattern in (_E164, _NANP, _IN_PAIRS):
         for match in pattern.finditer(text, start, end):
             yield Span(PersonalKind.PHONE, *match.span())
-    for match in _TRUNK.finditer(text, start, end):
-        if 9 <= sum(map(str.isdigit, match[0])) <= 12 and _DATED.match(match[0]) is None:
-            yield Span(PersonalKind.PHONE, *match.span())
+    yield from _trunks(text, start, end)
 
 
+def _is_trunk(text: str) -> bool:
+    return 9 <= sum(map(str.isdigit, text)) <= 12 and _DATED.match(text) is None
+
+
+_trunks: Final = _checked(PersonalKind.PHONE, _TRUNK, _is_trunk, as_written=True)
 _FINDERS: Final[tuple[Finder, ...]] = (
     _ibans,
     _checked(PersonalKind.CARD, _CARD, is_card),
@@ -168,26 +180,33 @@ _LEAD: Final = 8  # characters before the first digit of a form: the six letters
 _TAIL: Final = 36  # after the last digit that is seen: the letters at the end of an IBAN
 _REST: Final = re.compile(r"[0-9A-Za-z]{0,64}")
 _SOLID: Final = frozenset({8, 11, *range(13, 20)})  # digits without a separator: DNI, Steuer-ID, cards and NIR
+_BETWEEN: Final = frozenset({6, 7})  # digits between letters with a separator: NINO, NIE
 
 
 def has_numbers(text: str) -> bool:
-    """Whether `numbered` can find something: six digits near each other, and not a date or an amount alone."""
-    return _NEAR.search(text) is not None and _PLAIN.fullmatch(text) is None
+    """Whether `numbered` can find something: six digits near each other."""
+    return _NEAR.search(text) is not None
 
 
-def numbered(text: str, name: str = "") -> Iterator[Span]:
+def is_date_or_amount(text: str) -> bool:
+    """Whether a text is a date, a timestamp or an amount, and nothing else."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def numbered(text: str, name: str = "", since: int = 0) -> Iterator[Span]:
     """Identifiers and phone numbers, some of them found twice, in no order.
 
     Args:
         text: any.
         name: of the field it stands in.
+        since: from where on they are looked for; what stands before it says alone what they are called.
     """
     start = end = -1
     for run in _RUN.finditer(text):
         yield from _called(text, run, name)
-        if not _is_worth_a_look(text, run):
+        if run.end() < since or not _is_worth_a_look(text, run):
             continue
-        first, last = max(0, run.start() - _LEAD), min(len(text), run.end() + _TAIL)
+        first, last = max(since, run.start() - _LEAD), min(len(text), run.end() + _TAIL)
         if first > end:
             if end >= 0:
                 yield from _found(text, start, end)
@@ -202,14 +221,17 @@ def _found(text: str, start: int, end: int) -> Iterator[Span]:
     end = rest.end() if rest else end
     if _NEAR.search(text, start, end) is not None:
         for finder in _FINDERS:
-            yield from finder(text, start, end)
+            # Its own digits, not those of a neighbour: what is found never depends on what stands beside it.
+            yield from (s for s in finder(text, start, end) if _NEAR.search(text, s.start, s.end) is not None)
 
 
 def _is_worth_a_look(text: str, run: re.Match[str]) -> bool:
     body = run[0]
     if body.isdigit():
-        before, after = text[max(0, run.start() - 1) : run.start()], text[run.end() : run.end() + 1]
-        return len(body) in _SOLID or body.startswith("00") or before.isalpha() or after.isalpha()
+        before, after = text[max(0, run.start() - 2) : run.start()], text[run.end() : run.end() + 2]
+        if len(body) in _SOLID or body.startswith("00") or before[-1:].isalpha() or after[:1].isalpha():
+            return True
+        return len(body) in _BETWEEN and before[:1].isalpha() and after[1:].isalpha()
     return len(body) >= 7
 
 

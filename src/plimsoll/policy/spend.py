@@ -83,6 +83,16 @@ def cost_of(usage: Mapping[str, Any], prices: Prices, *, calls: int = 1) -> Cost
     return Cost(amount=amount, currency=prices.currency, unpriced=tuple(sorted({*bad, *(set(read) - known)})))
 
 
+def tokens_of(usage: Mapping[str, Any]) -> tuple[int, int]:
+    """Tokens that were read and written, as whole numbers rounded up; 0 where the usage does not say.
+
+    >>> tokens_of({"prompt_tokens": 1200, "output_tokens": 345.0, "total_tokens": 1545})
+    (1200, 345)
+    """
+    read = {name: count for name, value in usage.items() if (count := _count(value)) is not None}
+    return math.ceil(_largest(read, _INPUT) or 0), math.ceil(_largest(read, _OUTPUT) or 0)
+
+
 def _largest(read: Mapping[str, Decimal], names: tuple[str, ...]) -> Decimal | None:
     return max((read[name] for name in names if name in read), default=None)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import ipaddress
+import itertools
 import logging
 import os
 import signal
@@ -19,10 +20,11 @@ from plimsoll.api import Api
 from plimsoll.api.exchange import Exchange, Limits, Receive, Send
 from plimsoll.api.meter import Meter
 from plimsoll.api.problem import HttpProblem
-from plimsoll.assembly.serving import Running, open_running
+from plimsoll.assembly.serving import Keeper, Running, open_running
 
 _LOG: Final = logging.getLogger("plimsoll.server")
 _EVERY_S: Final = 1.0  # between two publications of what was counted
+_LOOKS_EVERY: Final = 10  # publications between two looks for what processes that died have left
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +66,7 @@ class Application:
                 return
             api = self._api = self._made(running)
             _settle_garbage()
-            upkeep = asyncio.create_task(_upkeep(api.parts.meter, self._setting.parent))
+            upkeep = asyncio.create_task(_upkeep(api.parts.meter, running.keeper, self._setting.parent))
             await send({"type": "lifespan.startup.complete"})
             await receive()  # what is in flight has ended
             upkeep.cancel()
@@ -76,7 +78,12 @@ class Application:
         return open_running(self._setting.manifest, self._setting.state, with_tokens=not self._setting.is_open)
 
     def _made(self, running: Running) -> Api:
-        meter = Meter(running.guard.settings.types, folder=self._setting.counts, gauges=running.gauges)
+        meter = Meter(
+            running.guard.settings.types,
+            folder=self._setting.counts,
+            gauges=running.gauges,
+            used=running.guard.used.counts,
+        )
         return Api(
             running.guard,
             tokens=running.tokens,
@@ -94,9 +101,11 @@ def _settle_garbage() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-async def _upkeep(meter: Meter, parent: int) -> None:
-    """Leave the counts where others find them; end with the process that started this one."""
-    while True:
+async def _upkeep(meter: Meter, keeper: Keeper, parent: int) -> None:
+    """Leave the counts where others find them; look after the dead; end with the process that started this one."""
+    for turn in itertools.count():
+        if turn % _LOOKS_EVERY == 0:
+            await asyncio.to_thread(keeper.look)
         await asyncio.sleep(_EVERY_S)
         try:
             meter.publish()
