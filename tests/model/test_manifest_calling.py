@@ -178,3 +178,10 @@ def test_a_constant_may_stand_before_people(example: str) -> None:
 def test_a_share_of_a_number_is_read_and_written(text: str, written: str) -> None:
     assert str(ShareOf.parse(text)) == written
     assert ShareOf.parse(str(ShareOf.parse(text))) == ShareOf.parse(text)
+
+
+@pytest.mark.parametrize("step", ["[hold]", "[[hold]]", "7", "~"])
+def test_a_fallback_step_that_is_neither_a_word_nor_keys_is_said_and_not_fallen_over(example, step):
+    [problem] = problems(example, f"  fallback: [{step}]\n")
+    assert problem.code.startswith("manifest.")
+    assert "target.fallback" in problem.message

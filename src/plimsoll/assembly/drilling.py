@@ -46,6 +46,7 @@ INPUTS: Final = 40  # sample inputs whose answers are compared
 FOLLOW_S: Final = 10.0  # a process that has not followed by then has not
 _CALLERS: Final = 8  # under way at once in one process; never more than the target lets in
 _FASTEST_PER_S: Final = 100.0  # calls of one process: enough to see a hundredth of a second
+_SLOWEST_PER_S: Final = 10.0  # a process that is asked more rarely cannot be seen to follow within a second
 _BEFORE_S: Final = 0.5  # of traffic before the order
 _AFTER_S: Final = 1.2  # of traffic after it, at least: more than a rollback may take
 _OPEN_S: Final = 120.0  # a release that is not open by then does not open
@@ -94,7 +95,7 @@ def assess_rollout(bench: Workbench) -> DrillDetail:
     inputs = _inputs(bench)
     back = way_back(ledger, project.manifest.system, project.release.digest)
     target, held = project.manifest.target, bench.drill
-    rate = min(project.manifest.load.peak.base / held.count, _FASTEST_PER_S)
+    rate = max(min(project.manifest.load.peak.base / held.count, _FASTEST_PER_S), _SLOWEST_PER_S)
     protocol = {
         "back": back,
         "processes": held.count,

@@ -17,7 +17,7 @@ import msgspec
 
 from plimsoll.contract import Checker
 from plimsoll.errors import Conflict, UsageError
-from plimsoll.guard.addressee import Addressee
+from plimsoll.guard.addressee import ANSWER, Addressee
 from plimsoll.guard.admission import Admission
 from plimsoll.guard.border import Border
 from plimsoll.guard.controls import Controls
@@ -301,6 +301,8 @@ class Guard:
                 await self._live.follow(passage, ON_LOOP)
             if sink is not None and passage.disposition is Disposition.ANSWERED:
                 await sink.rest()
+                if sink.cut:
+                    passage.end(Disposition.REFUSED, f"{ANSWER}: {sink.cut}")
         except (asyncio.CancelledError, KeyboardInterrupt) as why:
             cancelled = isinstance(why, asyncio.CancelledError)
             passage.end(Disposition.FAILED, "cancelled by the caller" if cancelled else "interrupted")

@@ -96,10 +96,18 @@ class Sink:
             self._sent += self._watch.handed_on()
 
     async def rest(self) -> None:
-        """The answer may leave as a whole: hand on what was kept back of it, where some of it has left."""
+        """The answer may leave as a whole: hand on what was kept back of it, where some of it has left.
+
+        Where something in that may not leave after all, it is cut (`cut`), and nothing more leaves.
+        """
         if self._watch is None or not self._entry:
             return
-        for piece in self._watch.rest():
+        try:
+            rest = self._watch.rest()
+        except Cut as cut:
+            self._cut = cut.why
+            return
+        for piece in rest:
             await self._hand_on(piece)
         self._sent += self._watch.handed_on(ended=True)
 

@@ -172,7 +172,7 @@ class Reader:
             return read_word(data, either.words)
         except NotUnderstood as why:
             fix = why.fix
-            if data in keys_of(either.group):
+            if isinstance(data, str) and data in keys_of(either.group):
                 fix = f"write {{{data}: …}}, with what it is"
             self.note(why.code or "manifest.word", path, f"{_named(path)}: {why.message}", fix=fix)
             return BROKEN
