@@ -7,7 +7,6 @@ import contextlib
 import functools
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -23,7 +22,7 @@ from plimsoll.guard.border import Border
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.health import Health
 from plimsoll.guard.intake import take_in
-from plimsoll.guard.lane import Lane
+from plimsoll.guard.lanes import Lanes
 from plimsoll.guard.left_open import STARTED, Started
 from plimsoll.guard.once import Once
 from plimsoll.guard.outlet import Outlet
@@ -31,7 +30,7 @@ from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.path import Path
 from plimsoll.guard.record import answer_again, answer_of, cost_in, draft_of
 from plimsoll.guard.recorder import Recorder
-from plimsoll.guard.settings import CallRules, GuardSettings, OtherTarget
+from plimsoll.guard.settings import GuardSettings
 from plimsoll.guard.spend import Spend
 from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
@@ -93,19 +92,22 @@ class Guard:
         self.settings = settings
         self.ledger = ledger
         self._hold_to_release = hold_to_release
-        self._others = others
         self._spend = spend
-        self._border = border
-        self._chance = chance
         self.used = Used()
         self._admission = Admission(inputs, default_input)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
-        self._lanes: list[Lane] = []  # the manifest's target first
-        self._standing: dict[str, Lane] = {}  # those of the fallback chain that were needed already
-        self._finding = threading.Lock()
-        self._live = self._path_to(target)
+        self._lanes = Lanes(
+            settings,
+            self._outlet,
+            others,
+            changed=self._recorder.note,
+            chance=chance,
+            spend=spend,
+            border=border,
+        )
+        self._live = self._lanes.path_to(target)
         self._follower: Follower | None = None
         self._pid = os.getpid()
         self._follow()
@@ -350,7 +352,7 @@ class Guard:
                     fix='open it from a manifest: `Guard.open("plimsoll.yaml")`',
                 )
             self._hold_to_release(function)
-            path = self._path_to(PythonTarget(function, getattr(function, "__qualname__", "function")))
+            path = self._lanes.path_to(PythonTarget(function, getattr(function, "__qualname__", "function")))
 
             @functools.wraps(function)
             def guarded(record: Any) -> Answer:
@@ -433,7 +435,7 @@ class Guard:
         """How the targets stand in this process, and whether the record keeps up."""
         trouble = self.ledger.trouble
         return Health(
-            targets=tuple(lane.health() for lane in self._lanes),
+            targets=self._lanes.health(),
             unrecorded=self._recorder.unrecorded,
             trouble="" if trouble is None else str(trouble),
         )
@@ -448,44 +450,11 @@ class Guard:
     @property
     def others(self) -> Mapping[str, Target]:
         """The targets of the fallback chain, by the names of their steps."""
-        return self._others
+        return self._lanes.others
 
     def stand_by(self, others: Mapping[str, Target]) -> None:
         """From now on, these are the targets of the fallback chain."""
-        self._others = others
-
-    def _path_to(self, target: Target) -> Path:
-        """The way to a target, and from there through the declared fallback chain."""
-        lane = self._lane_to(target, self.settings.call)
-        return Path(
-            "live",
-            lane,
-            fallback=self.settings.fallback,
-            find=self._find,
-            outlet=self._outlet,
-            sheds_when_spent=self.settings.sheds_when_spent,
-        )
-
-    def _lane_to(self, target: Target, rules: CallRules) -> Lane:
-        lane = Lane(
-            target, rules, changed=self._recorder.note, chance=self._chance, spend=self._spend, border=self._border
-        )
-        self._lanes.append(lane)
-        return lane
-
-    def _find(self, step: OtherTarget) -> Lane | None:
-        """The lane of a step of the fallback chain, made when its target is needed first, or is another one now."""
-        target = self._others.get(step.name)
-        if target is None:
-            return None
-        with self._finding:
-            lane = self._standing.get(step.name)
-            if lane is None or lane.target is not target:
-                if lane is not None:  # whoever put another target there closes this one; what is in it may end
-                    self._lanes.remove(lane)
-                    lane.close()
-                lane = self._standing[step.name] = self._lane_to(target, step.rules)
-            return lane
+        self._lanes.others = others
 
     # -- what steers it
 
@@ -511,9 +480,7 @@ class Guard:
 
     def _after_fork(self) -> None:
         self._pid = os.getpid()
-        self._finding = threading.Lock()
-        for lane in self._lanes:
-            lane.begin_anew()
+        self._lanes.begin_anew()
         self._recorder.forget()
         self._admission.controls = Controls()
         self._follow()
@@ -530,12 +497,7 @@ class Guard:
                 steps.callback(self._recorder.flush)
                 if self._spend is not None:
                     steps.callback(self._spend.close)
-            for lane in self._lanes:  # after the targets: their connections close on the lanes' own loop
-                steps.callback(lane.close)
-            if mine:
-                targets = [lane.target for lane in self._lanes] + list(self._others.values())
-                for target in {id(target): target for target in targets}.values():
-                    steps.callback(target.close)
+            steps.callback(self._lanes.close, with_targets=mine)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
                 steps.callback(follower.close)
