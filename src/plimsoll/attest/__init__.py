@@ -4,6 +4,7 @@ A deploy step needs ``attest``, ``model`` and ``errors`` alone.
 """
 
 from plimsoll.attest.acceptance import ACCEPTANCE, Acceptance, check_acceptance, sign_acceptance
+from plimsoll.attest.agreement import AGREEMENT, HeldAgreement, check_agreement, sign_agreement
 from plimsoll.attest.dsse import Opened, open_envelope, pae, read_envelope, sign_envelope
 from plimsoll.attest.keys import (
     PrivateKey,
@@ -30,8 +31,10 @@ from plimsoll.attest.verify import Verified, verify_attestation
 
 __all__ = [
     "ACCEPTANCE",
+    "AGREEMENT",
     "THRESHOLD",
     "Acceptance",
+    "HeldAgreement",
     "Opened",
     "PrivateKey",
     "PublicKey",
@@ -41,6 +44,7 @@ __all__ = [
     "TrustedKey",
     "Verified",
     "check_acceptance",
+    "check_agreement",
     "check_setter",
     "check_threshold",
     "generate",
@@ -57,6 +61,7 @@ __all__ = [
     "save_public",
     "short",
     "sign_acceptance",
+    "sign_agreement",
     "sign_envelope",
     "sign_threshold",
     "trust_entry",

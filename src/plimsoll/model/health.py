@@ -220,3 +220,17 @@ class HealthRecorded(msgspec.Struct, frozen=True, kw_only=True):
     page: str = ""  # digest of the health page; "": there was none
     agreements: tuple[str, ...] = ()  # entries of the signatures that were looked at
     demonstration: bool = False
+
+
+class AgreementSigned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What a person signs whose work, or whose people's work, would change."""
+
+    system: str
+    role: str
+    contact: str
+    change: str  # the words they were asked
+    work: str  # digest of role, contact and change, as ``ChangedWork.digest``
+    agrees: bool  # False: they refuse
+    why: str  # of a refusal; "" where there is none
+    signed_at: str  # RFC 3339, UTC
+    simulated: bool

@@ -1,17 +1,17 @@
 """The health page: whose work would change, and what would have to be connected, as one small file declares it.
 
-    health: 1
-    work:
-      - role: Claims handlers
-        agrees: head-of-claims@example.org
-        change: They decide the exceptions and no longer type in every amount.
-    sources:
-      claims:
-        system: Claims mainframe
-        since: 1994-05-01
-        documentation: partial
-        owner: {name: Mainframe team, contact: mainframe@example.org}
-        lead_time: 60 days
+health: 1
+work:
+  - role: Claims handlers
+    agrees: head-of-claims@example.org
+    change: They decide the exceptions and no longer type in every amount.
+sources:
+  claims:
+    system: Claims mainframe
+    since: 1994-05-01
+    documentation: partial
+    owner: {name: Mainframe team, contact: mainframe@example.org}
+    lead_time: 60 days
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ def evenness_tails(counts: Sequence[int]) -> tuple[float, float]:
 
     Returns:
         The probability that independent draws with equal shares would be spread at least as evenly as this, and the
-        probability that they would be spread at least as unevenly. A first one near 0 says "more even than chance": R. A.
-        Fisher's argument against Mendel's published counts.
+        probability that they would be spread at least as unevenly. A first one near 0 says "more even than chance":
+        R. A. Fisher's argument against Mendel's published counts.
 
     Raises:
         ValueError: there are fewer than two counts, one is below 0, or all are 0.

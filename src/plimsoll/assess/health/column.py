@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -12,9 +13,13 @@ from typing import Any, Final
 from plimsoll.assess.health.moments import Times, read_times
 
 # Texts that stand for "nothing was said"; what else a source writes for it is a value to us.
-MARKS: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", "unknown", "#n/a", "missing", "."})
+MARKS: Final = frozenset(
+    {"", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", "unknown", "#n/a", "missing", "."}
+)
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?")
-_ID: Final = re.compile(r"(?:^|[_.\- ])(?:id|ids|key|uuid|guid|no|nr|number|num|ref|code|index|seq|sequence|rownames)$", re.IGNORECASE)
+_ID: Final = re.compile(
+    r"(?:^|[_.\- ])(?:id|ids|key|uuid|guid|no|nr|number|num|ref|code|index|seq|sequence|rownames)$", re.IGNORECASE
+)
 _CAMEL_ID: Final = re.compile(r"[a-z](?:Id|ID|Key|No|Number)$")
 _EXACT: Final = 2**53  # beyond it a double does not hold every whole number
 
@@ -104,7 +109,11 @@ class Column:
         """Whether it names its record: by its own name, with hardly a value twice."""
         if self.given < 20 or self.kind not in {"integer", "string"}:
             return False
-        named = _ID.search(self.name) is not None or _CAMEL_ID.search(self.name) is not None or self.name.startswith("column 1")
+        named = (
+            _ID.search(self.name) is not None
+            or _CAMEL_ID.search(self.name) is not None
+            or self.name.startswith("column 1")
+        )
         return named and len(self.counts) > 0.5 * self.given
 
     @cached_property
@@ -117,7 +126,7 @@ class Column:
     @cached_property
     def _counts_up(self) -> bool:
         numbers = self.numbers
-        return len(numbers) > 2 and all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
+        return len(numbers) > 2 and all(a < b for a, b in itertools.pairwise(numbers))
 
     @cached_property
     def beyond_double(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from plimsoll.assess.health.column import Column
+from plimsoll.assess.health.moments import Times
 from plimsoll.model.health import Apart, Difference
 from plimsoll.stats import Distance, kolmogorov_distance, share_difference, total_variation
 
@@ -55,10 +56,9 @@ def _of_field(
     if ours is None or theirs is None or min(ours.given, theirs.given) < _LEAST or ours.is_id or theirs.is_id:
         return
     if ours.times is not None and theirs.times is not None:
-        hours = [Counter(f"{int(m // 3600) % 24:02d}" for m in c.times.moments if m is not None) for c in (ours, theirs)
-                 if c.times is not None]  # fmt: skip
-        if all(len(h) > 1 for h in hours):
-            yield _difference(name, "hours of the day", "total variation", total_variation(*hours, confidence))
+        hours, others = _hours(ours.times), _hours(theirs.times)
+        if len(hours) > 1 and len(others) > 1:
+            yield _difference(name, "hours of the day", "total variation", total_variation(hours, others, confidence))
     elif ours.kind in {"integer", "number"} and theirs.kind in {"integer", "number"}:
         both = [_some(c.numbers) for c in (ours, theirs)]
         yield _difference(name, "values", "Kolmogorov", kolmogorov_distance(both[0], both[1], confidence))
@@ -67,8 +67,8 @@ def _of_field(
         yield _difference(name, "kinds", "total variation", kinds)
     elif ours.kind in {"string", "boolean"}:
         if len({*ours.counts, *theirs.counts}) <= _FEW:
-            texts = [Counter({str(v): n for v, n in c.counts.items()}) for c in (ours, theirs)]
-            yield _difference(name, "values", "total variation", total_variation(*texts, confidence))
+            texts, other_texts = _words(ours), _words(theirs)
+            yield _difference(name, "values", "total variation", total_variation(texts, other_texts, confidence))
         elif ours.kind == "string":
             both = [_some([float(n) for n in c.lengths]) for c in (ours, theirs)]
             yield _difference(name, "lengths", "Kolmogorov", kolmogorov_distance(both[0], both[1], confidence))
@@ -77,6 +77,14 @@ def _of_field(
 def _difference(name: str, of: str, method: str, d: Distance) -> Difference:
     apart = Apart.DIFFERENT if d.lower > DIFFERENT else Apart.ALIKE if d.upper <= ALIKE else Apart.UNCLEAR
     return Difference(field=name, of=of, method=method, seen=d.seen, lower=d.lower, upper=d.upper, apart=apart)
+
+
+def _hours(times: Times) -> Counter[str]:
+    return Counter(f"{int(m // 3600) % 24:02d}" for m in times.moments if m is not None)
+
+
+def _words(column: Column) -> Counter[str]:
+    return Counter({str(value): n for value, n in column.counts.items()})
 
 
 def _records(columns: Sequence[Column]) -> int:

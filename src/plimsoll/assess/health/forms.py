@@ -47,7 +47,9 @@ _MAGIC: Final = (
     (b"Obj\x01", "Avro", "export some records as JSON Lines"),
     (b"ORC", "ORC", "export some records as JSON Lines"),
 )
-_DOCUMENTS: Final = frozenset({"a PDF document", "an office document or a ZIP archive", "an office document", "a picture"})
+_DOCUMENTS: Final = frozenset(
+    {"a PDF document", "an office document or a ZIP archive", "an office document", "a picture"}
+)
 _LOOKED_AT: Final = 40  # lines
 _RULE: Final = re.compile(r"\s*\|?(?:\s*:?-{3,}:?\s*\|)+(?:\s*:?-{3,}:?\s*)?")  # below the head of a Markdown table
 _KEY: Final = re.compile(r"[A-Za-z_$][\w.$-]*:(?:\s|$)")
@@ -152,9 +154,9 @@ def _text(head: bytes, *, whole: bool) -> Told:
     if not whole and len(lines) > 1:
         lines.pop()
     some = lines[:_LOOKED_AT]
-    if any(_RULE.fullmatch(line) for line in some) or sum(line.startswith(("#", "- ", "* ")) for line in some) * 3 > len(
-        some
-    ):
+    if any(_RULE.fullmatch(line) for line in some) or sum(
+        line.startswith(("#", "- ", "* ")) for line in some
+    ) * 3 > len(some):
         return Told(form=Form.DESCRIPTION, said="it is a text that describes something")
     form = csv_form_of(some)
     if form is not None:

@@ -1,7 +1,7 @@
 """Times in every way in which people and systems write them; which way a column uses, and the moments it means.
 
-Nothing is guessed: 03/04/2026 is a day in March or in April, and a column that leaves it open is said to be so and gives
-no moment. A time without an offset is taken for UTC, which moves every hour alike.
+Nothing is guessed: 03/04/2026 is a day in March or in April, and a column that leaves it open is said to be so and
+gives no moment. A time without an offset is taken for UTC, which moves every hour alike.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ import msgspec
 UNCLEAR: Final = "day and month cannot be told apart"
 _LEAST: Final = 0.9  # share of a column's values that have to be times
 _LOOKED_AT: Final = 400
-_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_TIMELY: Final = re.compile(r"time|date|(?:^|[_.\b])(?:at|ts|on|when)$|_at$|At$|stamp|received|created|updated|day$", re.IGNORECASE)
+_MONTHS: Final = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_TIMELY: Final = re.compile(
+    r"time|date|(?:^|[_.\b])(?:at|ts|on|when)$|_at$|At$|stamp|received|created|updated|day$", re.IGNORECASE
+)
 _EPOCHS: Final = (("seconds since 1970", 1), ("milliseconds since 1970", 10**3), ("microseconds since 1970", 10**6),
                   ("nanoseconds since 1970", 10**9))  # fmt: skip
 _FROM: Final = 946_684_800  # 2000 to 2100: a number before or after is hardly a time
@@ -187,7 +189,9 @@ def _at(year: int, month: int, day: int, clock: Sequence[str | None]) -> float |
 _THREE: Final = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)" + _CLOCK)
 _DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)" + _CLOCK)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + _CLOCK)
-_COMPACT: Final = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?:T?([01]\d|2[0-3])([0-5]\d)([0-5]\d)?)?Z?")
+_COMPACT: Final = re.compile(
+    r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?:T?([01]\d|2[0-3])([0-5]\d)([0-5]\d)?)?Z?"
+)
 _MONTH: Final = "(" + "|".join(_MONTHS) + r")[a-z]*\.?"
 _DAY_WORD: Final = re.compile(r"(\d{1,2})[ -]" + _MONTH + r"[ -](\d{4})" + _CLOCK, re.IGNORECASE)
 _WORD_DAY: Final = re.compile(_MONTH + r" (\d{1,2}),? (\d{4})" + _CLOCK, re.IGNORECASE)

@@ -40,7 +40,7 @@ def profile(read: Read, contract: Contract | None, *, now_s: float | None) -> Se
         now_s: seconds since 1970; None: freshness is not judged.
     """
     table = read.table
-    columns = tuple(Column(name, values, by_text=read.typed_by_text) for name, values in table.columns.items())
+    columns = tuple(Column(_harmless(n), values, by_text=read.typed_by_text) for n, values in table.columns.items())
     faults = (*read.faults, *faults_of_columns(columns))
     documented = _documented(contract)
     arrival = time.arrival_column(columns, table.records)
@@ -87,7 +87,11 @@ def signs_of(read: Read, columns: Sequence[Column], *, now_s: float | None) -> t
         *of_values.errors(sum(f.count for f in read.faults if f.lost), [c.name for c in columns if is_mixed(c)], n),
         *of_values.encodings(columns),
         *of_values.balance({c.name: c.counts for c in columns if _is_choice(c)}, n),
-        *(s for c in counted for s in of_values.last_digits([int(x) for x in c.numbers], field=c.name, fields=len(counted))),
+        *(
+            s
+            for c in counted
+            for s in of_values.last_digits([int(x) for x in c.numbers], field=c.name, fields=len(counted))
+        ),
         *of_values.computed(columns),
         *(s for c in measures for s in of_values.even_spread(c.numbers, field=c.name)),
         *(s for c in columns if c.is_prose for s in of_values.text_lengths(c.lengths, field=c.name)),
@@ -119,7 +123,9 @@ def faults_of_columns(columns: Sequence[Column]) -> tuple[Fault, ...]:
         note("health.mark", "a mark in place of a value (NA, -, null…), counted as missing", c.marked, c)
         if c.times is not None:
             ways = "; ".join(f"{way} {n:,}" for way, n in c.times.written.items())
-            note("health.dates", f"times written in several ways: {ways}", c.given if len(c.times.written) > 1 else 0, c)
+            note(
+                "health.dates", f"times written in several ways: {ways}", c.given if len(c.times.written) > 1 else 0, c
+            )
             unclear = sum(n for way, n in c.times.written.items() if "cannot be told" in way)
             note("health.dates-unclear", "times of which day and month cannot be told apart; not used", unclear, c)
             note("health.no-such-day", "times that name no day or hour that there is", c.times.impossible, c)
@@ -162,7 +168,7 @@ def _field(column: Column, documented: Mapping[str, bool]) -> Field:
 
 
 def personal_data(column: Column) -> tuple[dict[str, int], int]:
-    """Kinds of personal data in a field, with how many of the different values looked at hold one; and how many those are.
+    """Kinds of personal data in a field with how many of its different values hold one, and how many were looked at.
 
     Of many values as many as `MOST_SCANNED` are looked at, spread evenly.
     """
@@ -249,6 +255,11 @@ def _number(text: str) -> Any:
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:  # a mark in place of a number
         return None
+
+
+def _harmless(name: str) -> str:
+    """A field's name as it may be shown: one that is personal itself, as a key of a map can be, is a star."""
+    return "*" if scan_text(name) else name
 
 
 def _text(moment_s: float) -> str:

@@ -53,7 +53,11 @@ def is_it_live(
     if not reasons:
         said = "There is no record to tell by."
     elif answer is Answer.NO:
-        said = "It looks prepared." if not _apart(differences, Apart.DIFFERENT) else "The sample is not like the live records."
+        said = (
+            "It looks prepared."
+            if not _apart(differences, Apart.DIFFERENT)
+            else "The sample is not like the live records."
+        )
     elif answer is Answer.YES:
         said = "It looks like what a running system sends."
     else:
@@ -64,9 +68,11 @@ def is_it_live(
 def _signs_reason(seen: Seen, *, judge_fresh: bool) -> Reason:
     found = seen.found
     weighed = weigh(found.signs, found.records, fresh=seen.fresh if judge_fresh else True)
-    side = {Answer.NO: Points.PREPARED, Answer.YES: Points.LIVE}.get(weighed.answer)
-    shown = [SIGNS[s.name].title.casefold() for s in found.signs if s.weight and (side is None or s.points is side)]
-    named = ", ".join(dict.fromkeys(shown))
+    named = "; ".join(
+        f"{side.value}: {', '.join(shown)}"
+        for side in (Points.PREPARED, Points.LIVE)
+        if (shown := dict.fromkeys(SIGNS[s.name].title.casefold() for s in found.signs if s.points is side))
+    )
     fix = {
         Answer.YES: "",
         Answer.NO: "ask for records straight from the running system, as they came, and run it again on those",
@@ -128,7 +134,12 @@ def is_it_real(sample: Sequence[tuple[Read, Seen]], *, documented: bool) -> Ques
             reasons += _quarantined(seen.found, documented=documented)
             reasons += _definitions(seen.found)
     reasons += [
-        Reason(code="health.conflict", answer=Answer.NO, said=said, fix="agree on one definition, and write it into a contract")
+        Reason(
+            code="health.conflict",
+            answer=Answer.NO,
+            said=said,
+            fix="agree on one definition, and write it into a contract",
+        )
         for said in conflicting([(seen.found.name, seen.columns) for _, seen in sample])
     ]
     answer = answer_of(reasons)
@@ -155,7 +166,9 @@ def _records(read: Read, found: SourceFound) -> Iterator[Reason]:
         if not read.descriptions:
             told = read.told.said or "nothing in it can be read as a record"
             fix = read.told.fix or "give records as JSON Lines, JSON or CSV"
-            yield Reason(code="health.no-record", answer=Answer.NO, said=f"{found.name}: {told}", fix=fix, source=found.name)
+            yield Reason(
+                code="health.no-record", answer=Answer.NO, said=f"{found.name}: {told}", fix=fix, source=found.name
+            )
     elif n < LEAST_RECORDS:
         said = f"{found.name}: {n:,} records; {LEAST_RECORDS} is the least from which anything follows"
         yield Reason(code="health.few", answer=Answer.UNCLEAR, said=said, fix="give more records", source=found.name)
@@ -221,7 +234,9 @@ def _quarantined(found: SourceFound, *, documented: bool) -> Iterator[Reason]:
     which = found.contract.partition(" sha256:")[0] if documented else f"a contract {found.contract}"
     if not n:
         said = f"{found.name}: too few records to hold against a contract"
-        yield Reason(code="health.quarantine", answer=Answer.UNCLEAR, said=said, fix="give more records", source=found.name)
+        yield Reason(
+            code="health.quarantine", answer=Answer.UNCLEAR, said=said, fix="give more records", source=found.name
+        )
         return
     low, high = clopper_pearson_lower(broken, n), clopper_pearson_upper(broken, n)
     said = f"{found.name}: {which} would quarantine {broken:,} of {n:,} records ({broken / n:.2%}, at most {high:.2%})"
@@ -293,13 +308,32 @@ def what_to_connect(connections: Sequence[Connection]) -> Question:
 def _connection(connection: Connection) -> Reason:
     name = connection.source
     if connection.documentation == "none":
-        said = f"{name}: nothing describes it" + (f"; also missing: {', '.join(connection.missing)}" if connection.missing else "")
-        return Reason(code="health.connection", answer=Answer.NO, said=said, fix=f"have {connection.owner or 'its owner'} describe its fields", source=name)
+        said = f"{name}: nothing describes it" + (
+            f"; also missing: {', '.join(connection.missing)}" if connection.missing else ""
+        )
+        return Reason(
+            code="health.connection",
+            answer=Answer.NO,
+            said=said,
+            fix=f"have {connection.owner or 'its owner'} describe its fields",
+            source=name,
+        )
     if not connection.seen:
         said = f"{name}: declared, and not one record of it was looked at"
-        return Reason(code="health.connection", answer=Answer.UNCLEAR, said=said, fix=f"give records of {name}", source=name)
+        return Reason(
+            code="health.connection", answer=Answer.UNCLEAR, said=said, fix=f"give records of {name}", source=name
+        )
     if connection.missing:
         said = f"{name}: nobody has said its {', '.join(connection.missing)}"
-        return Reason(code="health.connection", answer=Answer.UNCLEAR, said=said, fix="write it under sources in the health page", source=name)
-    said = f"{name}: {connection.system}, since {connection.since}, {connection.documentation} documentation, {connection.owner}, connected in {connection.lead_time}"
+        return Reason(
+            code="health.connection",
+            answer=Answer.UNCLEAR,
+            said=said,
+            fix="say what is known of it under sources in a health page: --page FILE",
+            source=name,
+        )
+    said = (
+        f"{name}: {connection.system}, in use since {connection.since}, {connection.documentation} documentation, "
+        f"{connection.owner}, connected in {connection.lead_time}"
+    )
     return Reason(code="health.connection", answer=Answer.YES, said=said, source=name)

@@ -9,7 +9,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, Self
 
 import msgspec
 
@@ -54,6 +54,7 @@ class RawFile:
 
     def __init__(self, path: Path, budget: int, hear: Hears) -> None:
         self.path = path
+        self.name = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be text
         self.read = 0  # bytes, after decompression
         self.ran_out = False  # the budget ended before the file
         self.digest = hashlib.sha256()
@@ -64,11 +65,11 @@ class RawFile:
         self._decoder: codecs.IncrementalDecoder | None = None
         self.head = b""
 
-    def __enter__(self) -> RawFile:
+    def __enter__(self) -> Self:
         try:
             self._file = self._opened()
         except OSError as why:
-            self._hear("health.unreadable", f"cannot be read: {why.strerror}", str(self.path))
+            self._hear("health.unreadable", f"cannot be read: {why.strerror}", self.name)
             return self
         first = self._raw(HEAD)
         for mark, encoding in _MARKS:
@@ -78,7 +79,7 @@ class RawFile:
         else:
             if _looks_wide(first):
                 said = "no text: most likely UTF-16 without a byte order mark"
-                self._hear("health.encoding", said, str(self.path))
+                self._hear("health.encoding", said, self.name)
         self.head = self._pending = first
         return self
 
@@ -93,7 +94,7 @@ class RawFile:
         """
         old = b"\n" not in self.head and b"\r" in self.head
         if old:
-            self._hear("health.cr-only", "lines end with CR alone, read as such", str(self.path), lost=False)
+            self._hear("health.cr-only", "lines end with CR alone, read as such", self.name, lost=False)
         end = b"\r" if old else b"\n"
         number = 0
         kept: list[bytes] = []  # pieces of a line that has not ended
@@ -152,14 +153,14 @@ class RawFile:
             return self._file.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as why:
             said = f"the compressed file is cut or damaged after {self.read:,} bytes ({type(why).__name__})"
-            self._hear("health.gzip", said, str(self.path))
+            self._hear("health.gzip", said, self.name)
         except OSError as why:
-            self._hear("health.unreadable", f"cannot be read on: {why.strerror}", str(self.path))
+            self._hear("health.unreadable", f"cannot be read on: {why.strerror}", self.name)
         return b""
 
     def _marked(self, first: bytes, mark: bytes, encoding: str) -> bytes:
         said = f"begins with a byte order mark, read as {encoding.upper()}"
-        self._hear("health.bom", said, str(self.path), lost=False)
+        self._hear("health.bom", said, self.name, lost=False)
         if encoding == "utf-8":
             return first[len(mark) :]
         self._decoder = codecs.getincrementaldecoder(encoding)()
@@ -172,7 +173,7 @@ class RawFile:
         try:
             return self._decoder.decode(raw, final=not raw).encode("utf-8", "surrogatepass")
         except UnicodeDecodeError as why:
-            self._hear("health.encoding", f"is not the {why.encoding} that its mark says", str(self.path))
+            self._hear("health.encoding", f"is not the {why.encoding} that its mark says", self.name)
             return b""
 
 

@@ -125,7 +125,7 @@ class _Reader:
         told = tell_form(file.head, whole=len(file.head) < HEAD // 4)
         if self.told is None or self.told.form in {Form.EMPTY, Form.DESCRIPTION, Form.TEXT, Form.FOREIGN}:
             self.told = told
-        where = str(file.path)
+        where = file.name
         if told.form is Form.JSON_LINES:
             self._json_lines(file)
         elif told.form is Form.JSON:
@@ -147,9 +147,9 @@ class _Reader:
                 self.cut_off = True
                 return
             if line.too_long:
-                self._refuse("size", f"{file.path}:{line.number}")
+                self._refuse("size", f"{file.name}:{line.number}")
             elif line.raw.strip(_SPACE):
-                self._record(line.raw, f"{file.path}:{line.number}")
+                self._record(line.raw, f"{file.name}:{line.number}")
 
     def _record(self, raw: bytes, where: str) -> None:
         parsed = parse_record(raw)
@@ -186,7 +186,7 @@ class _Reader:
 
     def _json(self, file: RawFile) -> None:
         """A document: a list of records, an object that holds one, or one record."""
-        where = str(file.path)
+        where = file.name
         raw = file.whole(MOST_DOCUMENT)
         if raw is None:
             said = f"is one JSON value of more than {MOST_DOCUMENT >> 20} MiB: write one record a line"
@@ -224,7 +224,7 @@ class _Reader:
                 self.cut_off = True
                 return
             self._record(item, f"{where} item {number}")
-        if rule not in {"duplicate-key"}:
+        if rule != "duplicate-key":
             self.hear("health.cut", f"the list cannot be read on after item {number:,}", where)
 
     # -- CSV
@@ -239,15 +239,17 @@ class _Reader:
             try:
                 row = next(reader, None)
             except csv.Error as why:
-                self.hear("health.csv", _csv_words(str(why)), f"{file.path}:{before + 1}")
+                self.hear("health.csv", _csv_words(str(why)), f"{file.name}:{before + 1}")
                 continue
             if row is None:
                 return
-            where = f"{file.path}:{before + 1}"
+            where = f"{file.name}:{before + 1}"
             if names is None:
                 names = _column_names(row)
             elif len(row) == len(names):
-                self._take({name: cell or None for name, cell in zip(names, row, strict=True)}, "\x1f".join(row).encode())
+                self._take(
+                    {name: cell or None for name, cell in zip(names, row, strict=True)}, "\x1f".join(row).encode()
+                )
             elif row:
                 self.hear("health.columns", f"has {len(row):,} columns in place of {len(names):,}", where)
         self.cut_off = True
@@ -255,7 +257,7 @@ class _Reader:
     def _texts(self, file: RawFile, numbers: list[int]) -> Iterator[str]:
         """Lines as text; one that is none is told, and left out."""
         for line in file.lines(MAX_BYTES):
-            where = f"{file.path}:{line.number}"
+            where = f"{file.name}:{line.number}"
             if line.too_long:
                 self._refuse("size", where)
             elif b"\x00" in line.raw:

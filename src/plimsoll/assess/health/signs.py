@@ -1,8 +1,8 @@
 """The signs by which records of a running system and a prepared sample are told apart: what each looks for, and why.
 
-A sign is evidence and no proof. Each speaks for one side, with a weight of 1 or 2, or for neither; `weigh` says what they
-come to. The limits were set beforehand, on generated streams, and are judged on public data sets that had no part in it:
-``benchmarks/health_check.py --signs``.
+A sign is evidence and no proof. Each speaks for one side, with a weight of 1 or 2, or for neither; `weigh` says what
+they come to. The limits were set beforehand, on generated streams, and are judged on public data sets that had no part
+in it: ``benchmarks/health_check.py --signs``.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ SIGNS: Final[Mapping[str, About]] = {
     "duplicates": About(
         title="Duplicates",
         looks="records that came twice under the same id, byte by byte. At-least-once delivery leaves some",
-        source="J. H. Saltzer, D. P. Reed and D. D. Clark (1984), End-to-end arguments in system design, ACM TOCS 2(4), "
-        "277-288 (duplicate suppression)",
+        source="J. H. Saltzer, D. P. Reed and D. D. Clark (1984), End-to-end arguments in system design, ACM TOCS "
+        "2(4), 277-288 (duplicate suppression)",
     ),
     "missing-values": About(
         title="Missing values",
         looks="the share of values that are not there. None at all in a thousand and more is too complete",
-        source="J. A. Hanley and A. Lippman-Hand (1983), If nothing goes wrong, is everything all right?, JAMA 249(13), "
-        "1743-1745 (what none of n shows)",
+        source="J. A. Hanley and A. Lippman-Hand (1983), If nothing goes wrong, is everything all right?, JAMA "
+        "249(13), 1743-1745 (what none of n shows)",
     ),
     "errors": About(
         title="Errors",
@@ -122,15 +122,15 @@ SIGNS: Final[Mapping[str, About]] = {
     "even-spread": About(
         title="Even spread",
         looks="numbers that are spread evenly between two limits, as a generator spreads them",
-        source="A. N. Kolmogorov (1933), Sulla determinazione empirica di una legge di distribuzione, Giorn. Ist. Ital. "
-        "Attuari 4, 83-91; P. Massart (1990), Annals of Probability 18(3), 1269-1283",
+        source="A. N. Kolmogorov (1933), Sulla determinazione empirica di una legge di distribuzione, Giorn. Ist. "
+        "Ital. Attuari 4, 83-91; P. Massart (1990), Annals of Probability 18(3), 1269-1283",
     ),
     "text-lengths": About(
         title="Lengths of texts",
         looks="the spread of the lengths of what people wrote. It is wide (a standard deviation of half the mean "
         "and more); texts of one length come from a template",
-        source="P. Sobkowicz, M. Thelwall, K. Buckley, G. Paltoglou and A. Sobkowicz (2013), Lognormal distributions of "
-        "user post lengths in Internet discussions, EPJ Data Science 2, 2",
+        source="P. Sobkowicz, M. Thelwall, K. Buckley, G. Paltoglou and A. Sobkowicz (2013), Lognormal distributions "
+        "of user post lengths in Internet discussions, EPJ Data Science 2, 2",
     ),
     "placeholders": About(
         title="Placeholders",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +24,14 @@ _AT_ONCE: Final = 0.5  # share of records with one moment
 _NIGHTS_OF: Final = 500  # records over three days, from which on a daily rhythm would show
 _PEOPLE: Final = 1e-6  # probability that hours as uneven as these come by chance
 # What is not the time at which the record came: of a person, of a plan, of an end.
-_NOT_ARRIVAL: Final = re.compile(r"birth|dob|born|expir|due|until|deadline|valid|end|plan|sched|release|publish|founded|open", re.I)
+_NOT_ARRIVAL: Final = re.compile(
+    r"birth|dob|born|expir|due|until|deadline|valid|end|plan|sched|release|publish|founded|open", re.IGNORECASE
+)
 _ARRIVAL: Final = (
-    re.compile(r"receiv|arriv|ingest|logged|event|occurred|observed|captured|recorded", re.I),
-    re.compile(r"creat|insert|submit|start|order|request|timestamp|^ts$|_ts$|time_?hour", re.I),
-    re.compile(r"time|^at$|_at$|At$|^when$", re.I),
-    re.compile(r"date|day", re.I),
+    re.compile(r"receiv|arriv|ingest|logged|event|occurred|observed|captured|recorded", re.IGNORECASE),
+    re.compile(r"creat|insert|submit|start|order|request|timestamp|^ts$|_ts$|time_?hour", re.IGNORECASE),
+    re.compile(r"time|^at$|_at$|At$|^when$", re.IGNORECASE),
+    re.compile(r"date|day", re.IGNORECASE),
 )
 
 
@@ -134,7 +137,7 @@ def arrival_gaps(moments: Sequence[float], fine: Fine, *, field: str) -> tuple[S
     if len(moments) < LEAST_RECORDS or fine is Fine.DAY:
         return ()
     ordered = sorted(moments)
-    gaps = [b - a for a, b in zip(ordered, ordered[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(ordered)]
     if ordered[0] == ordered[-1]:
         return ()
     b = burstiness(gaps)
@@ -181,7 +184,7 @@ def late_or_corrected(moments: Sequence[float], changed: int, records: int, *, f
         records: how many there are.
         field: where the times stand.
     """
-    steps = [b - a for a, b in zip(moments, moments[1:], strict=False) if a != b]
+    steps = [b - a for a, b in itertools.pairwise(moments) if a != b]
     back = sum(step < 0 for step in steps)
     late = min(back, len(steps) - back)  # a file may begin with the newest
     figure = f"{late:,} of {len(steps):,} steps go against the order; {changed:,} corrections"
