@@ -9,7 +9,24 @@ from collections.abc import Iterator
 from typing import Any
 
 NOW = dt.datetime(2026, 11, 25, 12, 0, tzinfo=dt.UTC)
-WORDS = "claim damage water roof car front glass please call back tomorrow urgent since night garden wall".split()
+WORDS = [
+    "claim",
+    "damage",
+    "water",
+    "roof",
+    "car",
+    "front",
+    "glass",
+    "please",
+    "call",
+    "back",
+    "tomorrow",
+    "urgent",
+    "since",
+    "night",
+    "garden",
+    "wall",
+]
 
 
 def text(r: random.Random) -> str:
@@ -24,7 +41,7 @@ def live(n: int = 3_017, seed: int = 1) -> list[str]:
     number = 81_207
     while len(made) < n:
         busy = 1.0 if 8 <= moment.hour < 18 else 0.08
-        moment += dt.timedelta(seconds=r.expovariate(busy / 60) * (r.random() < 0.5 and 0.05 or 2))
+        moment += dt.timedelta(seconds=r.expovariate(busy / 60) * ((r.random() < 0.5 and 0.05) or 2))
         number += 1 + (r.random() < 0.2) * r.randrange(1, 9)
         record = {
             "claimId": number,
