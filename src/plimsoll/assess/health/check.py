@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
+
 from plimsoll.assess.health.compare import compare
 from plimsoll.assess.health.places import Place
 from plimsoll.assess.health.profile import profile
 from plimsoll.assess.health.questions import is_it_live, is_it_real, what_to_connect, whose_work
-from plimsoll.assess.health.reading import read_source
+from plimsoll.assess.health.reading import Read, read_source
 from plimsoll.contract import Contract
-from plimsoll.model.health import Agreement, Answer, Connection, Difference, HealthCheck, Question
+from plimsoll.model.health import Agreement, Answer, Connection, Difference, Fault, HealthCheck, Question
 from plimsoll.model.health_page import HealthPage, SourceFacts
 
 _DAY_S = 86_400.0
@@ -44,7 +46,7 @@ def check_health(
         The check. It is a go only if every answer is yes.
     """
     now_s = now_ns / 1e9
-    reads = [read_source(place, tick) for place in sample]
+    reads = _without_descriptions([read_source(place, tick) for place in sample])
     seen = [profile(read, contract_for(read.place.name), now_s=now_s) for read in reads]
     beside = [profile(read_source(place, tick), None, now_s=now_s) for place in live]
     differences: tuple[Difference, ...] = ()
@@ -72,6 +74,22 @@ def check_health(
         system=system,
         demonstration=any(a.simulated for a in agreements),
     )
+
+
+def _without_descriptions(reads: Sequence[Read]) -> Sequence[Read]:
+    """Without the descriptions that lie beside records in a folder: nobody said that those were data."""
+    kept = [r for r in reads if r.table.records or not (r.place.inside and r.descriptions)]
+    left_out = tuple(said for r in reads if r not in kept for said in r.descriptions)
+    if not kept or not left_out:
+        return reads
+    told = Fault(
+        code="health.left-out",
+        said="descriptions beside the records, left out",
+        count=len(left_out),
+        where=left_out[:3],
+        lost=False,
+    )
+    return [msgspec.structs.replace(kept[0], faults=(*kept[0].faults, told)), *kept[1:]]
 
 
 def sentence_of(questions: Sequence[Question]) -> str:

@@ -116,6 +116,28 @@ def _is_shape(document: dict[str, Any]) -> bool:
     return isinstance(inner, dict | list) or isinstance(document.get("kind"), str)
 
 
+def _description(lines: list[str]) -> str:
+    """What kind of a description lines of text are; "" for none."""
+    if _is_markup(lines):
+        return "a text that describes something"
+    if sum(_KEY.match(line.lstrip()) is not None for line in lines) * 2 > len(lines):
+        return "a YAML document that describes something"
+    return "prose" if _is_prose(lines) else ""
+
+
+def _is_markup(lines: list[str]) -> bool:
+    """Whether lines have headings, lists or tables of Markdown."""
+    marked = sum(line.startswith(("#", "- ", "* ")) for line in lines)
+    return marked * 3 > len(lines) or any(_RULE.fullmatch(line) for line in lines)
+
+
+def _is_prose(lines: list[str]) -> bool:
+    """Whether lines are sentences: several words each, hardly a figure among them."""
+    words = [word for line in lines for word in line.split()]
+    letters = sum(word.strip(".,;:!?()'\"").isalpha() for word in words)
+    return len(words) >= 5 * len(lines) and letters > 0.8 * len(words)
+
+
 def _json(head: bytes, *, whole: bool) -> Told | None:
     lines = [line for line in re.split(rb"[\r\n]+", head) if line.strip()]
     complete = lines if whole or len(lines) == 1 else lines[:-1]  # the last one is cut by where we stopped
@@ -126,7 +148,8 @@ def _json(head: bytes, *, whole: bool) -> Told | None:
     if len(objects) == 1 and len(complete) == 1 and whole:
         schema = schema_of(objects[0])
         return Told(form=Form.DESCRIPTION, said=f"it is {schema}") if schema else Told(form=Form.JSON)
-    if objects and len(complete) > 1 and 2 * max(len(objects), begin) >= len(some):
+    whole_lists = [value for value in values if isinstance(value, list)]
+    if len(complete) > 1 and (objects or len(whole_lists) > 1) and 2 * max(len(objects), begin) >= len(some):
         return Told(form=Form.JSON_LINES)
     first = head.lstrip()[:1]
     if first in {b"{", b"["} and _goes_on_as_json(head.lstrip()):
@@ -147,22 +170,19 @@ def _value(line: bytes) -> Any:
 
 
 def _text(head: bytes, *, whole: bool) -> Told:
-    if b"\x00" in head[:1024] and head.count(b"\x00") > len(head) // 50:
-        return Told(form=Form.FOREIGN, said="it is no text", fix="export the records as JSON Lines or CSV")
     text = head.decode("utf-8", "replace")
+    odd = text.count("\ufffd") + sum(c < " " and c not in "\t\r\n\f" for c in text[:4096])
+    if odd * 5 > len(text) or head.count(b"\x00") * 50 > len(head):
+        return Told(form=Form.FOREIGN, said="it is no text", fix="export the records as JSON Lines or CSV")
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
     if not whole and len(lines) > 1:
         lines.pop()
     some = lines[:_LOOKED_AT]
-    if any(_RULE.fullmatch(line) for line in some) or sum(
-        line.startswith(("#", "- ", "* ")) for line in some
-    ) * 3 > len(some):
-        return Told(form=Form.DESCRIPTION, said="it is a text that describes something")
-    form = csv_form_of(some)
-    if form is not None:
-        if about_fields(form.names):
-            return Told(form=Form.DESCRIPTION, said="it is a data dictionary: its columns describe fields")
+    form = None if _is_markup(some) else csv_form_of(some)
+    if form is not None and not about_fields(form.names):
         return Told(form=Form.CSV, delimiter=form.delimiter)
-    if sum(_KEY.match(line.lstrip()) is not None for line in some) * 2 > len(some):
-        return Told(form=Form.DESCRIPTION, said="it is a YAML document that describes something")
+    described = _description(some)
+    if form is not None or described:
+        said = described or "a data dictionary: its columns describe fields"
+        return Told(form=Form.DESCRIPTION, said=f"it is {said}")
     return Told(form=Form.TEXT, said="it is text, and neither JSON nor CSV", fix="give the records themselves")

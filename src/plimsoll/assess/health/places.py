@@ -23,6 +23,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     files: tuple[Path, ...]
+    inside: bool = False  # it was found in a folder, and not named
     left_out: tuple[str, ...] = ()  # what of a folder is not looked at, and why
 
 
@@ -74,7 +75,7 @@ def _of_folder(folder: Path) -> list[Place]:
         raise InputError(f"the folder '{folder}' holds no file", fix="give a folder of records")
     if len(files) > APART:
         return [Place(name=source_name(folder), files=tuple(files), left_out=tuple(left_out))]
-    places = [Place(name=source_name(file), files=(file,)) for file in files]
+    places = [Place(name=source_name(file), files=(file,), inside=True) for file in files]
     places[0] = msgspec.structs.replace(places[0], left_out=tuple(left_out))
     return places
 

@@ -92,9 +92,9 @@ def _apart(differences: Sequence[Difference], only: Apart | None = None) -> list
     for difference in differences:
         groups.setdefault(difference.apart, []).append(difference)
     words = {
-        Apart.DIFFERENT: (Answer.NO, "differ from the live records", "plan on the live records, not on the sample"),
-        Apart.UNCLEAR: (Answer.UNCLEAR, "cannot be told apart or together", "give more records of either"),
-        Apart.ALIKE: (Answer.YES, "are as in the live records", ""),
+        Apart.DIFFERENT: (Answer.NO, "beyond what is alike", "plan on the live records, not on the sample"),
+        Apart.UNCLEAR: (Answer.UNCLEAR, "too uncertain to tell", "give more records of either"),
+        Apart.ALIKE: (Answer.YES, "as in the live records", ""),
     }
     made = []
     for apart, found in groups.items():
@@ -107,7 +107,7 @@ def _apart(differences: Sequence[Difference], only: Apart | None = None) -> list
             Reason(
                 code=f"health.{apart.value}",
                 answer=answer,
-                said=f"{len(found):,} of {len(differences):,} distances {said}: {named}{more}",
+                said=f"distances from the live records: {len(found):,} of {len(differences):,} {said}: {named}{more}",
                 fix=fix,
             )
         )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
-import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +27,8 @@ _MARKS: Final = (  # the longer ones first: a mark of UTF-32 begins with one of 
 class Hears(Protocol):
     """Is told what is found."""
 
-    def __call__(self, code: str, said: str, where: str, /, *, lost: bool = True) -> None:
-        """Take one finding."""
+    def __call__(self, code: str, said: str, where: str, /, *, lost: bool = True, count: int = 1) -> None:
+        """Take one finding, as often as it was found."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -60,7 +58,7 @@ class RawFile:
         self.digest = hashlib.sha256()
         self._budget = budget
         self._hear = hear
-        self._file: BinaryIO | None = None
+        self._file: BinaryIO | _Gunzip | None = None
         self._pending = b""
         self._decoder: codecs.IncrementalDecoder | None = None
         self.head = b""
@@ -122,13 +120,11 @@ class RawFile:
             pieces.append(chunk)
         return b"".join(pieces)
 
-    def _opened(self) -> BinaryIO:
+    def _opened(self) -> BinaryIO | _Gunzip:
         file = self.path.open("rb")
-        if file.read(2) != _GZIP:
-            file.seek(0)
-            return file
+        compressed = file.read(2) == _GZIP
         file.seek(0)
-        return io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb"), CHUNK)
+        return _Gunzip(file) if compressed else file
 
     def _chunks(self) -> Iterator[bytes]:
         chunk, self._pending = self._pending, b""
@@ -150,13 +146,14 @@ class RawFile:
     def _peek(self, size: int = 1) -> bytes:
         assert self._file is not None
         try:
-            return self._file.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as why:
-            said = f"the compressed file is cut or damaged after {self.read:,} bytes ({type(why).__name__})"
-            self._hear("health.gzip", said, self.name)
+            got = self._file.read(size)
         except OSError as why:
             self._hear("health.unreadable", f"cannot be read on: {why.strerror}", self.name)
-        return b""
+            return b""
+        if isinstance(self._file, _Gunzip) and self._file.trouble:
+            self._hear("health.gzip", f"the compressed file is {self._file.trouble}", self.name)
+            self._file.trouble = ""
+        return got
 
     def _marked(self, first: bytes, mark: bytes, encoding: str) -> bytes:
         said = f"begins with a byte order mark, read as {encoding.upper()}"
@@ -175,6 +172,44 @@ class RawFile:
         except UnicodeDecodeError as why:
             self._hear("health.encoding", f"is not the {why.encoding} that its mark says", self.name)
             return b""
+
+
+class _Gunzip:
+    """Reads a gzip file as far as it can be read. `gzip` itself gives nothing of the last piece of a cut file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.trouble = ""  # "cut", "damaged"
+        self._file = file
+        self._engine = zlib.decompressobj(wbits=31)
+        self._waiting = b""  # compressed bytes that are not decompressed yet
+        self._over = False
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes, at least one unless it is over."""
+        while not self._over:
+            if self._engine.eof:  # another member may follow
+                self._waiting = self._engine.unused_data or self._file.read(CHUNK)
+                self._over = not self._waiting
+                self._engine = zlib.decompressobj(wbits=31)
+                continue
+            if not self._waiting:
+                self._waiting = self._file.read(CHUNK)
+                if not self._waiting:
+                    self.trouble, self._over = "cut", True
+                    return self._engine.flush()
+            try:
+                got = self._engine.decompress(self._waiting, size)
+            except zlib.error:
+                self.trouble, self._over = "damaged, or something else follows it", True
+                return b""
+            self._waiting = self._engine.unconsumed_tail
+            if got:
+                return got
+        return b""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def _line(number: int, raw: bytes, size: int, most: int) -> Line:

@@ -105,10 +105,10 @@ class _Reader:
         """Whether enough was read."""
         return self.table.records >= MOST_RECORDS or self.bytes >= MOST_BYTES or self.table.is_full
 
-    def hear(self, code: str, said: str, where: str, /, *, lost: bool = True) -> None:
+    def hear(self, code: str, said: str, where: str, /, *, lost: bool = True, count: int = 1) -> None:
         """Take a finding."""
         found = self._faults.setdefault((code, said), [0, [], lost])
-        found[0] += 1
+        found[0] += count
         if len(found[1]) < _SHOWN:
             found[1].append(where)
 
@@ -231,30 +231,30 @@ class _Reader:
 
     def _csv(self, file: RawFile, delimiter: str) -> None:
         self.typed_by_text = True
-        numbers: list[int] = []  # of the lines that the reader took
-        reader = csv.reader(self._texts(file, numbers), delimiter=delimiter, strict=True)
+        taken: list[int] = []  # numbers of the lines that went into the row
+        reader = csv.reader(self._texts(file, taken), delimiter=delimiter, strict=True)
         names: list[str] | None = None
         while not self.is_done:
-            before = numbers[-1] if numbers else 0
+            taken.clear()
             try:
                 row = next(reader, None)
             except csv.Error as why:
-                self.hear("health.csv", _csv_words(str(why)), f"{file.name}:{before + 1}")
+                where = f"{file.name}:{taken[0] if taken else 1}"
+                self.hear("health.csv", _csv_words(str(why)), where, count=max(1, len(taken)))
                 continue
             if row is None:
                 return
-            where = f"{file.name}:{before + 1}"
+            where = f"{file.name}:{taken[0] if taken else 1}"
             if names is None:
                 names = _column_names(row)
             elif len(row) == len(names):
-                self._take(
-                    {name: cell or None for name, cell in zip(names, row, strict=True)}, "\x1f".join(row).encode()
-                )
+                cells = {name: cell or None for name, cell in zip(names, row, strict=True)}
+                self._take(cells, "\x1f".join(row).encode())
             elif row:
                 self.hear("health.columns", f"has {len(row):,} columns in place of {len(names):,}", where)
         self.cut_off = True
 
-    def _texts(self, file: RawFile, numbers: list[int]) -> Iterator[str]:
+    def _texts(self, file: RawFile, taken: list[int]) -> Iterator[str]:
         """Lines as text; one that is none is told, and left out."""
         for line in file.lines(MAX_BYTES):
             where = f"{file.name}:{line.number}"
@@ -268,7 +268,7 @@ class _Reader:
                 except UnicodeDecodeError:
                     self._refuse("utf-8", where)
                     continue
-                numbers[:] = [line.number]
+                taken.append(line.number)
                 yield text + "\n"
 
 
