@@ -16,6 +16,8 @@ from plimsoll.assess.health.moments import Times, read_times
 MARKS: Final = frozenset(
     {"", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", "unknown", "#n/a", "missing", "."}
 )
+_LONGEST_MARK: Final = 12  # with blanks around it
+_COMMA: Final = re.compile(r"-?\d{1,3}(?:\.?\d{3})*,\d{1,4}")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?")
 _ID: Final = re.compile(
     r"(?:^|[_.\- ])(?:id|ids|key|uuid|guid|no|nr|number|num|ref|code|index|seq|sequence|rownames)$", re.IGNORECASE
@@ -41,7 +43,7 @@ class Column:
     @cached_property
     def marked(self) -> int:
         """How many texts stand for nothing."""
-        return sum(n for text, n in self._texts.items() if text.strip().casefold() in MARKS)
+        return sum(n for text, n in self._texts.items() if _is_mark(text))
 
     @cached_property
     def _texts(self) -> Counter[str]:
@@ -52,7 +54,7 @@ class Column:
         """One for each record: None for none and for a mark; numbers that came as text as numbers."""
         values = list(self.raw)
         if self.marked:
-            marks = {text for text in self._texts if text.strip().casefold() in MARKS}
+            marks = {text for text in self._texts if _is_mark(text)}
             values = [None if type(value) is str and value in marks else value for value in values]
         if self.by_text and self._all_numbers(values):
             return [None if value is None else _as_number(value) for value in values]
@@ -141,7 +143,7 @@ class Column:
     @cached_property
     def decimal_commas(self) -> int:
         """Texts that are numbers with a comma."""
-        return sum(n for text, n in self._texts.items() if re.fullmatch(r"-?\d{1,3}(?:\.?\d{3})*,\d{1,4}", text))
+        return sum(n for text, n in self._texts.items() if "," in text and _COMMA.fullmatch(text))
 
     @cached_property
     def lengths(self) -> list[int]:
@@ -156,6 +158,10 @@ class Column:
         texts = self.present[:500]
         words = sum(text.count(" ") >= 2 for text in texts)
         return words > 0.5 * len(texts) and len(self.counts) > 0.5 * self.given
+
+
+def _is_mark(text: str) -> bool:
+    return len(text) <= _LONGEST_MARK and text.strip().casefold() in MARKS
 
 
 def _as_number(text: str) -> int | float:

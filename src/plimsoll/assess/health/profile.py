@@ -228,7 +228,7 @@ def _held_against(
     for record in records:
         reasons = checker.check(record).reasons
         broken += bool(reasons)
-        by.update({f"{reason.path or '/'}: {reason.rule}" for reason in reasons})
+        by.update({f"{_harmless_path(reason.path)}: {reason.rule}" for reason in reasons})
         if broken >= 2_000 and broken * 2 > len(records):  # each costs a search for its reasons
             break
     return len(records), broken, tuple(by.most_common(_SHOWN_RULES)), name
@@ -260,6 +260,11 @@ def _number(text: str) -> Any:
 def _harmless(name: str) -> str:
     """A field's name as it may be shown: one that is personal itself, as a key of a map can be, is a star."""
     return "*" if scan_text(name) else name
+
+
+def _harmless_path(path: str) -> str:
+    """A JSON Pointer with every step as it may be shown."""
+    return "/".join(_harmless(step) for step in path.split("/")) or "/"
 
 
 def _text(moment_s: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from plimsoll.assess.health.compare import ALIKE, DIFFERENT
 from plimsoll.assess.health.conflicts import conflicting
 from plimsoll.assess.health.profile import Seen
 from plimsoll.assess.health.reading import Read
@@ -92,9 +93,9 @@ def _apart(differences: Sequence[Difference], only: Apart | None = None) -> list
     for difference in differences:
         groups.setdefault(difference.apart, []).append(difference)
     words = {
-        Apart.DIFFERENT: (Answer.NO, "beyond what is alike", "plan on the live records, not on the sample"),
+        Apart.DIFFERENT: (Answer.NO, f"surely more than {DIFFERENT}", "plan on the live records, not on the sample"),
         Apart.UNCLEAR: (Answer.UNCLEAR, "too uncertain to tell", "give more records of either"),
-        Apart.ALIKE: (Answer.YES, "as in the live records", ""),
+        Apart.ALIKE: (Answer.YES, f"surely less than {ALIKE}", ""),
     }
     made = []
     for apart, found in groups.items():

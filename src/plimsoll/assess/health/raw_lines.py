@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ class RawFile:
 
     def __init__(self, path: Path, budget: int, hear: Hears) -> None:
         self.path = path
-        self.name = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be text
+        self.name = os.fsencode(path).decode("utf-8", "backslashreplace")  # a name need not be text
         self.read = 0  # bytes, after decompression
         self.ran_out = False  # the budget ended before the file
         self.digest = hashlib.sha256()
@@ -221,4 +222,5 @@ def _line(number: int, raw: bytes, size: int, most: int) -> Line:
 def _looks_wide(head: bytes) -> bool:
     """Whether every other byte is NUL, as plain letters are in UTF-16."""
     some = head[:2000]
-    return len(some) >= 8 and max(some[0::2].count(0), some[1::2].count(0)) > 0.4 * len(some)
+    nuls = sorted((some[0::2].count(0), some[1::2].count(0)))
+    return len(some) >= 8 and nuls[1] > 0.4 * len(some) and nuls[0] < 0.1 * len(some)

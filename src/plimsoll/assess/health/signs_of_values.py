@@ -16,6 +16,7 @@ from plimsoll.stats import clopper_pearson_upper, evenness_tails
 _BALANCED_OF: Final = range(2, 21)  # different values of a field that can be balanced
 _EACH: Final = 20  # the least of each of them
 _TOO_COMPLETE_FROM: Final = 1_000  # values, of which none is missing
+_LOOKED_AT: Final = 5_000  # different texts of a field in which examples are looked for, spread evenly
 _LONG: Final = 12  # significant decimals that nobody writes
 _GARBLED: Final = re.compile(r"Ã[\x80-\xbf¤¶¼Ÿ©¨ª§¡³±]|â€[™œ\x9d“”]|\ufffd")
 _EXAMPLES: Final = re.compile(
@@ -202,20 +203,21 @@ def placeholders(columns: Sequence[Column], records: int) -> Iterator[Sign]:
         columns: of one source.
         records: how many there are.
     """
-    worst: tuple[int, str] = (0, "")
+    worst: tuple[float, int, int, str] = (0.0, 0, 0, "")
     for column in columns:
-        if column.kind == "string" and column.times is None:
-            n = sum(n for text, n in column.counts.items() if _EXAMPLES.search(text[:500]))
-            worst = max(worst, (n, column.name))
-    found, field = worst
-    if records < LEAST_RECORDS or not found:
+        if column.kind == "string" and column.times is None and records >= LEAST_RECORDS:
+            texts = [*column.counts.items()]
+            some = texts[:: -(-len(texts) // _LOOKED_AT)]
+            looked = sum(n for _, n in some)
+            found = sum(n for text, n in some if _EXAMPLES.search(text[:200]))
+            worst = max(worst, (found / looked * column.given / records, found, looked, column.name))
+    share, found, looked, field = worst
+    if share < 0.005:
         return
-    figure = f"{found:,} of {records:,} records"
-    share = found / records
-    if share >= 0.005:
-        said = f"{share:.1%} of the records hold a name or an address that is made for examples."
-        weight = 2 if share >= 0.05 else 1
-        yield sign("placeholders", Points.PREPARED, figure, said, weight=weight, field=field)
+    figure = f"{found:,} of {looked:,} texts looked at"
+    said = f"{share:.1%} of the records hold a name or an address that is made for examples."
+    weight = 2 if share >= 0.05 else 1
+    yield sign("placeholders", Points.PREPARED, figure, said, weight=weight, field=field)
 
 
 def _long_share(numbers: Sequence[float]) -> float:

@@ -23,11 +23,9 @@ class Table:
         self.shapes: Counter[tuple[str, ...]] = Counter()  # which names stand in a record, as often as it was so
         self.hashes: list[int] = []  # of each record's bytes
         self.sizes: list[int] = []  # bytes of each record
-        self.nulls: Counter[str] = Counter()  # null is not the same as not there
         self.left_out = 0  # values of fields beyond what is kept
         self.kept: list[Mapping[str, Any]] = []  # the first records whole, to infer a contract from
         self.later: list[Mapping[str, Any]] = []  # others, evenly, to hold against it
-        self.big = 0  # whole numbers that a double does not hold
         self.cells = 0
 
     def add(self, record: Mapping[str, Any], raw: bytes) -> None:
@@ -54,33 +52,33 @@ class Table:
         return self.cells >= MOST_CELLS
 
     def _put(self, before: str, record: Mapping[str, Any], depth: int) -> None:
+        """The hottest loop of the check: one turn for each value."""
         at = self.records
-        columns = self.columns
+        known = self.columns.get
         for key, value in record.items():
-            name = before + key
+            name = before + key if before else key
             kind = type(value)
-            if kind is dict and value and depth < MOST_DEPTH:
-                self._put(f"{name}.", value, depth + 1)
-                continue
-            if kind is list and value and depth < MOST_DEPTH and type(value[0]) is dict:
-                for item in value[:MOST_ITEMS]:
-                    if type(item) is dict:
-                        self._put(f"{name}[].", item, depth + 1)
-                continue
-            column = columns.get(name)
+            if (kind is dict or kind is list) and value and depth < MOST_DEPTH:
+                if kind is dict:
+                    self._put(f"{name}.", value, depth + 1)
+                    continue
+                if type(value[0]) is dict:
+                    for item in value[:MOST_ITEMS]:
+                        if type(item) is dict:
+                            self._put(f"{name}[].", item, depth + 1)
+                    continue
+            column = known(name)
             if column is None:
                 column = self._new(name)
                 if column is None:
                     continue
-            if value is None:
-                self.nulls[name] += 1
-            if len(column) == at:
-                column.append(value)
-            elif len(column) < at:
-                column.extend([ABSENT] * (at - len(column)))
+            short = at - len(column)
+            if short > 0:
+                column.extend([ABSENT] * short)
+            if short >= 0:
                 column.append(value)
             # else: a second item of a list in the same record; the first one stands for it
-            self.cells += 1
+        self.cells += len(record)
 
     def _new(self, name: str) -> list[Any] | None:
         if len(self.columns) >= MOST_FIELDS or len(name) > _LONGEST_NAME:
