@@ -5,10 +5,13 @@ from __future__ import annotations
 import doctest
 import inspect
 import random
+import re
+from pathlib import Path
 
 import pytest
 from assess import streams
 from benchmarks import health_check as benchmark
+from docs.pages import DOCS
 
 from plimsoll.assess.health import places, signs, signs_of_origin, signs_of_time, signs_of_values
 from plimsoll.assess.health.check import check_health
@@ -240,6 +243,23 @@ class TestOfValues:
         column = Column("name", ["Meier"] * 99 + [broken])
         assert [s.points for s in signs_of_values.encodings([column])] == [Points.LIVE]
         assert [*signs_of_values.encodings([Column("name", ["Müller", "Ångström"] * 50)])] == []
+
+
+def test_the_table_of_the_documentation_is_that_of_the_code():
+    """For the sets that are always there; the others need packages that are not."""
+    page = (DOCS / "reference" / "health-check.md").read_text(encoding="utf-8")
+    words = {Answer.YES: "live", Answer.NO: "prepared", Answer.UNCLEAR: "unclear"}
+    for name, side, raw in benchmark.sklearn_sets():
+        answer, prepared, live, records, _ = benchmark.judge(raw, name)
+        assert f"| {name} | {side} | {records:,} | {prepared} | {live} | {words[answer]} |" in page
+
+
+def test_every_code_of_a_finding_or_a_reason_stands_in_the_documentation():
+    page = (DOCS / "reference" / "health-check.md").read_text(encoding="utf-8")
+    source = "".join(f.read_text(encoding="utf-8") for f in Path(inspect.getfile(signs)).parent.glob("*.py"))
+    codes = set(re.findall(r'"(health\.[a-z0-9-]+)"', source)) - {"health.html"}
+    assert len(codes) > 40
+    assert {code for code in codes if f"`{code}`" not in page} == set()
 
 
 def test_public_data_sets_that_had_no_part_in_the_limits_are_judged_as_the_documentation_says():

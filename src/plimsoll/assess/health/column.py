@@ -128,7 +128,8 @@ class Column:
     @cached_property
     def _counts_up(self) -> bool:
         numbers = self.numbers
-        return len(numbers) > 2 and all(a < b for a, b in itertools.pairwise(numbers))
+        up = sum(a < b for a, b in itertools.pairwise(numbers))
+        return len(numbers) > 2 and up >= 0.9 * (len(numbers) - 1)  # a number that was given out; some came late
 
     @cached_property
     def beyond_double(self) -> int:

@@ -185,7 +185,7 @@ def _readable(found: SourceFound) -> Iterator[Reason]:
     said = f"{found.name}: {lost:,} of {total:,} cannot be read ({share:.2%}, at most {high:.2%})"
     if lost:
         worst = next(fault for fault in found.faults if fault.lost)
-        said += f"; the most frequent: {worst.count:,} that {worst.said}, such as {worst.where[0]}"
+        said += f"; most often: {worst.said} ({worst.count:,} times, first at {worst.where[0]})"
     answer = Answer.NO if low > MOST_BROKEN else Answer.YES if high <= MOST_BROKEN else Answer.UNCLEAR
     fix = "" if answer is Answer.YES else "have the source mended, or plan for who deals with so many a day"
     yield Reason(code="health.unreadable", answer=answer, said=said, fix=fix, source=found.name)
