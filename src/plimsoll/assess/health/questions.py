@@ -48,7 +48,8 @@ def is_it_live(
         differences: between the two, field by field.
         judge_fresh: whether the clock is known.
     """
-    reasons = [_signs_reason(seen, judge_fresh=judge_fresh) for seen in (*sample, *live) if seen.found.records]
+    both = [*((seen, "") for seen in sample), *((seen, " (live)") for seen in live)]
+    reasons = [_signs_reason(seen, mark, judge_fresh=judge_fresh) for seen, mark in both if seen.found.records]
     reasons += _apart(differences)
     answer = answer_of(reasons)
     if not reasons:
@@ -66,7 +67,7 @@ def is_it_live(
     return Question(asked=Asked.LIVE, answer=answer, said=said, reasons=tuple(reasons))
 
 
-def _signs_reason(seen: Seen, *, judge_fresh: bool) -> Reason:
+def _signs_reason(seen: Seen, mark: str, *, judge_fresh: bool) -> Reason:
     found = seen.found
     weighed = weigh(found.signs, found.records, fresh=seen.fresh if judge_fresh else True)
     named = "; ".join(
@@ -82,7 +83,7 @@ def _signs_reason(seen: Seen, *, judge_fresh: bool) -> Reason:
     return Reason(
         code="health.signs",
         answer=weighed.answer,
-        said=f"{found.name}: {weighed.said}" + (f" ({named})" if named else ""),
+        said=f"{found.name}{mark}: {weighed.said}" + (f" ({named})" if named else ""),
         fix=fix,
         source=found.name,
     )

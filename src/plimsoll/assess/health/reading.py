@@ -18,7 +18,7 @@ from plimsoll.contract.parse import MAX_BYTES, MAX_DEPTH, parse_record
 from plimsoll.model.health import Fault
 
 MOST_RECORDS: Final = 200_000  # of a source; the signs do not become clearer by more
-MOST_BYTES: Final = 256 << 20  # of a source
+MOST_BYTES: Final = 128 << 20  # of a source; what is kept of them takes a few times as much
 MOST_DOCUMENT: Final = 32 << 20  # bytes of one JSON document, which has to be in memory as a whole
 KEPT: Final = 5_000  # records kept whole, to infer a contract from
 KEPT_BYTES: Final = 16 << 20

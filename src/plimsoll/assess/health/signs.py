@@ -117,7 +117,7 @@ SIGNS: Final[Mapping[str, About]] = {
         title="Computed figures",
         looks="numbers with twelve significant decimals and more in most fields, or centred on 0. "
         "Nobody sends those: they were scaled for a model",
-        source="NIST Technical Note 1297 (1994), 7: a measured value is given with the digits it has",
+        source="JCGM 100:2008 (GUM), 7.2.6: a result is not given with an excessive number of digits",
     ),
     "even-spread": About(
         title="Even spread",

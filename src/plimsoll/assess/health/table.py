@@ -9,7 +9,7 @@ from typing import Any, Final
 MOST_FIELDS: Final = 300  # more names than that are data, not a design
 MOST_DEPTH: Final = 6  # objects in each other that are looked into
 MOST_ITEMS: Final = 20  # of a list that are looked into
-MOST_CELLS: Final = 6_000_000  # of all fields; about 100 bytes each
+MOST_CELLS: Final = 3_000_000  # of all fields; about 100 bytes each
 _LONGEST_NAME: Final = 200
 ABSENT: Final = None  # a field that a record has not, or has as null
 
