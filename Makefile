@@ -35,6 +35,7 @@ bench: setup ## every published figure, peers and floors beside ours (minutes)
 	@$(BIN)/python benchmarks/gateway.py
 	@$(BIN)/python benchmarks/egress.py
 	@$(BIN)/python benchmarks/personal.py
+	@$(BIN)/python benchmarks/health_check.py
 
 soak: setup ## the long runs
 	@$(BIN)/python -m pytest -m slow

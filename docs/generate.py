@@ -19,6 +19,7 @@ from typing import Any, Final, get_args, get_origin
 import msgspec
 
 from plimsoll import errors
+from plimsoll.assess.health.signs import SIGNS
 from plimsoll.cli.parser import COMMANDS, actions_of, command_parser
 from plimsoll.contract import read_contract
 from plimsoll.contract.odcs import FORMATS, OPTIONS
@@ -26,6 +27,7 @@ from plimsoll.model.asked import Key, Text, WordOrGroup, key_of, keys_of
 from plimsoll.model.declared import Declared
 from plimsoll.model.endpoint import Certainty, Form
 from plimsoll.model.governance import FieldRule, Governance, Ruling, Undeclared
+from plimsoll.model.health_page import HealthPage
 from plimsoll.model.knowledge import OnTrouble
 from plimsoll.model.manifest import (
     Classification,
@@ -71,6 +73,20 @@ _TEXTS: Final = {
 def governance_keys() -> str:
     """The same for the governance page."""
     return "\n".join(_group(Governance, "")).strip()
+
+
+def health_keys() -> str:
+    """The same for the health page."""
+    return "\n".join(_group(HealthPage, "")).strip()
+
+
+def health_signs() -> str:
+    """Every sign of the catalogue: what it looks at, and the source."""
+    head = "| sign | looks at | source |\n|---|---|---|"
+    rows = (
+        f"| {about.title} (`{name}`) | {_cell(about.looks)} | {_cell(about.source)} |" for name, about in SIGNS.items()
+    )
+    return "\n".join((head, *rows))
 
 
 def manifest_keys() -> str:
@@ -408,6 +424,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "manifest planned": manifest_planned,
     "governance keys": governance_keys,
     "governance words": governance_words,
+    "health keys": health_keys,
+    "health signs": health_signs,
     "units": units,
     "metrics": metric_table,
     "command line": command_line,

@@ -23,6 +23,7 @@ from plimsoll.ledger import FORMAT, Draft, Ledger, LedgerSettings
 from plimsoll.model.board import Standing
 from plimsoll.model.decision import Disposition, Fault, Tier
 from plimsoll.model.governance_reader import read_governance
+from plimsoll.model.health_page import read_health_page
 from plimsoll.model.manifest_reader import read_manifest
 from plimsoll.model.metrics import METRICS, Kind
 
@@ -65,6 +66,7 @@ def test_every_yaml_example_is_read_without_a_problem(page: Path, block: Block) 
     read = {
         "plimsoll:": read_manifest,
         "governance:": read_governance,
+        "health:": read_health_page,
         "plimsoll-trust:": read_trust,
         "apiVersion:": read_contract,
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from plimsoll.assembly.assessing import cannot_drill, lacking
+from plimsoll.assembly.health_notes import health_notes
 from plimsoll.assembly.integrity import VerifiedRecord
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.reviewers import overload, price
@@ -96,6 +97,7 @@ def judge_release(
             *falls_behind(runs, release),
             *_in_one_hand(manifest.owners),
             *_ungoverned(manifest),
+            *health_notes(ledger, manifest.system),
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
             *_undrilled(project, ledger),
         ),

@@ -4,6 +4,7 @@ A deploy step needs ``attest``, ``model`` and ``errors`` alone.
 """
 
 from plimsoll.attest.acceptance import ACCEPTANCE, Acceptance, check_acceptance, sign_acceptance
+from plimsoll.attest.agreement import AGREEMENT, HeldAgreement, check_agreement, sign_agreement
 from plimsoll.attest.dsse import Opened, open_envelope, pae, read_envelope, sign_envelope
 from plimsoll.attest.exception import (
     EXCEPTION,
@@ -38,10 +39,12 @@ from plimsoll.attest.verify import Verified, verify_attestation
 
 __all__ = [
     "ACCEPTANCE",
+    "AGREEMENT",
     "EXCEPTION",
     "LONGEST_DAYS",
     "THRESHOLD",
     "Acceptance",
+    "HeldAgreement",
     "Opened",
     "PrivateKey",
     "PublicKey",
@@ -52,6 +55,7 @@ __all__ = [
     "TrustedKey",
     "Verified",
     "check_acceptance",
+    "check_agreement",
     "check_exception",
     "check_setter",
     "check_threshold",
@@ -70,6 +74,7 @@ __all__ = [
     "save_public",
     "short",
     "sign_acceptance",
+    "sign_agreement",
     "sign_envelope",
     "sign_exception",
     "sign_threshold",

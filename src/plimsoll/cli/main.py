@@ -18,6 +18,7 @@ HELP = """\
 Plimsoll: the load line for AI systems. It measures readiness, refuses what is below the line, and keeps it above.
 
   plimsoll demo                      the whole story on real data, in about a minute
+  plimsoll health-check FILES        before anybody commits: is the data fit? live or prepared, go or no-go
   plimsoll init TARGET --sample FILE a commented manifest and an inferred contract for your own function
   plimsoll check [MANIFEST]          measures what the threshold asks for, then judges: the main job
 

@@ -10,8 +10,8 @@ from plimsoll.errors import UsageError
 from plimsoll.model.words import nearest
 
 COMMANDS: Final = (
-    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "govern", "init", "keys", "ledger",
-    "quarantine", "rollout", "serve", "threshold", "token", "verify",
+    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "govern", "health-check", "init",
+    "keys", "ledger", "quarantine", "rollout", "serve", "threshold", "token", "verify",
 )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def command_parser(name: str) -> tuple[Any, Parser]:
     if name not in COMMANDS:
         message, fix = _no_such(name)
         raise UsageError(message, fix=fix)
-    module = importlib.import_module(f"plimsoll.cli.{name}_command")
+    module = importlib.import_module(f"plimsoll.cli.{name.replace('-', '_')}_command")
     parser = Parser(prog=f"plimsoll {name}", description=module.__doc__)
     module.configure(parser)
     _add_common(parser)

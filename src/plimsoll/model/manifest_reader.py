@@ -57,6 +57,7 @@ _SINGLE: Final = frozenset({Quantity, Condition, ShareOf, Money})  # structs tha
 _GROUP_NAMES: Final = {
     "Manifest": "the manifest",
     "Governance": "the governance page",
+    "HealthPage": "the health page",
     "DecisionType": "a decision type",
     "ReviewCapacity": "review",
 }
