@@ -24,11 +24,16 @@ class Notes:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.unenforced: list[Unenforced] = []
 
     def problem(self, code: str, path: Path, message: str, *, fix: str = "", at_key: bool = False) -> None:
         """Something is wrong at a value, or at its key."""
         self.problems.append(self.source.problem(f"contract.{code}", path, message, fix=fix, at_key=at_key))
+
+    def warning(self, code: str, path: Path, message: str, *, fix: str = "") -> None:
+        """Something is understood, and should be written otherwise; named at its key."""
+        self.warnings.append(self.source.problem(f"contract.{code}", path, message, fix=fix, at_key=True))
 
     def unknown(self, code: str, path: Path, what: str, word: str, allowed: Iterable[str]) -> None:
         """A word is not one of those that are allowed; names the nearest."""

@@ -6,8 +6,9 @@ from typing import Any
 
 from plimsoll.contract.custom import read_custom
 from plimsoll.contract.fields import FieldReader
+from plimsoll.contract.former import with_present_names
 from plimsoll.contract.notes import Notes
-from plimsoll.contract.odcs import API_VERSIONS, NEWEST
+from plimsoll.contract.odcs import API_VERSIONS, BEFORE_3, NEWEST
 from plimsoll.contract.rules import Contract, Field
 from plimsoll.contract.shape import check_shape
 from plimsoll.errors import InvalidFile
@@ -40,7 +41,10 @@ def read_contract_bytes(raw: bytes, file: str) -> Contract:
 
 
 def _read(source: Source, raw: bytes) -> Contract:
+    written = source.data
+    source, warnings = with_present_names(source)
     notes = Notes(source)
+    notes.warnings.extend(warnings)
     document = source.data
     if not isinstance(document, dict):
         notes.mistyped((), document, "a contract (a group of keys)")
@@ -49,7 +53,7 @@ def _read(source: Source, raw: bytes) -> Contract:
     if minor is None:  # by another standard's measure every line would be a problem
         raise InvalidFile(source.file, tuple(notes.problems))
     check_shape(document, minor, notes)
-    contract = _contract(document, minor, notes, raw)
+    contract = _contract(document, written, minor, notes, raw)
     if notes.problems:
         in_order = sorted(notes.problems, key=lambda p: (p.where.line, p.where.column) if p.where else (0, 0))
         raise InvalidFile(source.file, tuple(in_order))
@@ -66,16 +70,15 @@ def _minor_version(document: dict[str, Any], notes: Notes) -> int | None:
         return None
     if not isinstance(said, str) or said in API_VERSIONS:
         return API_VERSIONS.get(said, NEWEST) if isinstance(said, str) else NEWEST
-    if said.removeprefix("v").startswith("2."):
-        message = f"apiVersion {quoted(said)} is of before v3.0, which is not read"
-        fix = "migrate it to v3.1.0: the standard's page lists the new names"
-        notes.problem("version", ("apiVersion",), message, fix=fix)
-        return None
+    if said in BEFORE_3:
+        message = f"apiVersion {quoted(said)} is of before v3.0; the file is read as v3.0.2, under its names"
+        notes.warning("version", ("apiVersion",), message, fix="write apiVersion: v3.0.2 and the new names")
+        return 0
     notes.unknown("version", ("apiVersion",), "a version that is read", said, API_VERSIONS)
     return NEWEST
 
 
-def _contract(document: dict[str, Any], minor: int, notes: Notes, raw: bytes) -> Contract:
+def _contract(document: dict[str, Any], written: dict[str, Any], minor: int, notes: Notes, raw: bytes) -> Contract:
     custom = read_custom(document.get("customProperties"), ("customProperties",), notes, at="contract")
     reader = FieldReader(minor, notes)
     objects = tuple(
@@ -96,7 +99,8 @@ def _contract(document: dict[str, Any], minor: int, notes: Notes, raw: bytes) ->
         objects=objects,
         record=record,
         unenforced=tuple(sorted(notes.unenforced, key=lambda u: (u.line, u.column))),
-        document=document,
+        warnings=tuple(sorted(notes.warnings, key=lambda w: (w.where.line, w.where.column) if w.where else (0, 0))),
+        document=written,
     )
 
 

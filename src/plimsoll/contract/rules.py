@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from plimsoll.errors import Problem
+
 
 class LogicalType(enum.StrEnum):
     """What a value is, whatever it is stored as."""
@@ -135,6 +137,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     objects: tuple[Field, ...] = ()  # one for each schema object
     record: Field | None = None  # the schema object that a record is checked against; None: there is none
     unenforced: tuple[Unenforced, ...] = ()  # in the order of the file
+    warnings: tuple[Problem, ...] = ()  # what is understood and should be written otherwise, in the order of the file
     document: dict[str, Any] = {}  # everything in the file, as plain values
 
     @property
