@@ -10,6 +10,7 @@ import msgspec
 from plimsoll.contract.notes import Notes
 from plimsoll.contract.odcs import OPERATORS
 from plimsoll.contract.rules import LogicalType, Rule, RuleName
+from plimsoll.contract.terms import Operator, Quality
 from plimsoll.contract.values import read_pattern, read_values
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Path
@@ -64,7 +65,9 @@ def read_quality(
             continue
         one = _Quality(item, (*path, i), notes, field=field, minor=minor, logical=logical)
         one.check_form()
+        left = len(notes.unenforced)
         demands = one.demands() if of_property else one.leave_all()
+        notes.qualities.append(one.rule(per_record=len(notes.unenforced) == left))
         rules += demands.rules
         required = required or demands.required
     return Demands(tuple(rules), required)
@@ -90,6 +93,32 @@ class _Quality:
         self._name = f"quality.{self._metric or self._kind}"
         arguments = item.get("arguments")
         self._arguments: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
+
+    def rule(self, *, per_record: bool) -> Quality:
+        """The rule as it stands, for who checks all records of a delivery."""
+        where = self._notes.source.where(self._path)
+        given = [word for word in OPERATORS if word in self._item]
+        operator = Operator(given[0]) if len(given) == 1 and self._kind in {"library", "sql"} else None
+        limit = self._item[operator] if operator is not None else None
+        severity = str(self._item.get("severity") or "error")
+        return Quality(
+            object=self._notes.object,
+            field=self._field,
+            kind=self._kind,
+            metric=self._metric if self._kind == "library" else "",
+            operator=operator,
+            limit=tuple(limit) if isinstance(limit, list) else limit,
+            percent=self._item.get("unit") == "percent",
+            severity=severity,
+            advice=severity.casefold() in _ADVICE,
+            dimension=_word(self._item, "dimension"),
+            arguments=self._arguments,
+            query=_word(self._item, "query"),
+            engine=_word(self._item, "engine"),
+            per_record=per_record,
+            line=where.line,
+            column=where.column,
+        )
 
     def check_form(self) -> None:
         """Note what the standard demands of a rule of this type and is not there."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from plimsoll.contract.custom import read_custom
+from plimsoll.contract.around import read_levels, read_members, read_roles, read_servers, read_support
+from plimsoll.contract.custom import Custom, read_custom
 from plimsoll.contract.fields import FieldReader
 from plimsoll.contract.former import with_present_names
 from plimsoll.contract.notes import Notes
 from plimsoll.contract.odcs import API_VERSIONS, BEFORE_3, NEWEST
-from plimsoll.contract.rules import Contract, Field
+from plimsoll.contract.rules import Contract, Field, paths_of
 from plimsoll.contract.shape import check_shape
+from plimsoll.contract.terms import Terms
 from plimsoll.errors import InvalidFile
 from plimsoll.model.canonical import digest_bytes
 from plimsoll.model.words import quoted
@@ -87,6 +89,8 @@ def _contract(document: dict[str, Any], written: dict[str, Any], minor: int, not
     )
     record = _record(objects, custom.record, notes)
     _leave_the_rest(document, objects, record, notes)
+    _check_consumers(objects, record, notes)
+    terms = _terms(document, custom, notes)
     return Contract(
         id=str(document.get("id", "")),
         name=str(document.get("name") or document.get("id", "")),
@@ -100,8 +104,37 @@ def _contract(document: dict[str, Any], written: dict[str, Any], minor: int, not
         record=record,
         unenforced=tuple(sorted(notes.unenforced, key=lambda u: (u.line, u.column))),
         warnings=tuple(sorted(notes.warnings, key=lambda w: (w.where.line, w.where.column) if w.where else (0, 0))),
+        terms=terms,
         document=written,
     )
+
+
+def _terms(document: dict[str, Any], custom: Custom, notes: Notes) -> Terms:
+    """What the contract says beyond single records."""
+    default_element = document.get("slaDefaultElement")
+    element = default_element if isinstance(default_element, str) else ""
+    return Terms(
+        qualities=tuple(notes.qualities),
+        unique=tuple(notes.unique),
+        references=tuple(notes.references),
+        levels=read_levels(_groups(document, "slaProperties"), element, notes),
+        servers=read_servers(_groups(document, "servers"), notes),
+        members=read_members(document.get("team"), notes),
+        roles=read_roles(_groups(document, "roles"), notes),
+        support=read_support(_groups(document, "support"), notes),
+        fallback=custom.fallback,
+        consumers=custom.consumers,
+        modifiers=custom.modifiers,
+        lineage=custom.lineage,
+    )
+
+
+def _check_consumers(objects: tuple[Field, ...], record: Field | None, notes: Notes) -> None:
+    """Note fields that a consumer reads and the contract does not have."""
+    known = {path for o in objects for path in (*paths_of(o, o.name), *(paths_of(o, "") if o is record else ()))}
+    for name, path in notes.read_fields:
+        if name not in known:
+            notes.unknown("custom", path, "a field of the contract", name, sorted(known))
 
 
 def _record(objects: tuple[Field, ...], wanted: str, notes: Notes) -> Field | None:

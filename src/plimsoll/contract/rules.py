@@ -1,16 +1,19 @@
 """What a contract says of one record: the rule representation that every check is compiled from.
 
 It is read from ODCS (`read`), and compiled to JSON Schema (`schema`). It keeps the place of each rule, so that a
-check, a comparison of two contracts, or a query made from it can name the line it comes from.
+check, a comparison of two contracts, or a query made from it can name the line it comes from. What is about all records
+of a delivery, and about who stands around it, is in `terms`.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from plimsoll.contract.terms import Terms
 from plimsoll.errors import Problem
 
 
@@ -96,6 +99,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     classified: bool = False  # its values may not be shown
     aliases: tuple[str, ...] = ()  # former names
     coercions: tuple[str, ...] = ()  # in the order in which they are tried
+    unit: str = ""  # what a number counts: "EUR", "mm"; empty: the contract does not say
 
     def under(self, step: str | int) -> Field | None:
         """What is declared one step further down; None when nothing is."""
@@ -110,6 +114,22 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a value at this place may hold something classified, its own or of a field below it."""
         below = (*self.fields, *(f for f in (self.items, self.key, self.value) if f is not None))
         return self.classified or any(f.hides for f in below)
+
+
+def paths_of(field: Field, name: str) -> Iterator[str]:
+    """Every place below a field, dotted: ``claim.parts[].n``.
+
+    Args:
+        field: a record, or any field.
+        name: what stands before the first dot; empty: nothing does.
+    """
+    if name:
+        yield name
+    for below in field.fields:
+        yield from paths_of(below, f"{name}.{below.name}" if name else below.name)
+    for part, step in ((field.items, "[]"), (field.key, ".key"), (field.value, ".value")):
+        if part is not None:
+            yield from paths_of(part, f"{name}{step}")
 
 
 class Unenforced(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +158,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     record: Field | None = None  # the schema object that a record is checked against; None: there is none
     unenforced: tuple[Unenforced, ...] = ()  # in the order of the file
     warnings: tuple[Problem, ...] = ()  # what is understood and should be written otherwise, in the order of the file
+    terms: Terms = Terms()  # what it says beyond single records
     document: dict[str, Any] = {}  # everything in the file, as plain values
 
     @property
