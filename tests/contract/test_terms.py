@@ -209,10 +209,11 @@ def test_every_fault_in_them_is_named_at_its_line():
         (22, "'amout' is not a field of the contract"),
         (23, "is already on line"),
         (23, "is not a duration"),
-        (24, "a list with at least one contact"),
+        (24, "the list is empty"),
         (25, "an upstream source has no 'source'"),
+        (25, "'x' is no answer"),
         (25, "an upstream source (a group of keys) is asked for"),
         (26, "'plimsollFallback' is already on line 11"),
     ]:  # fmt: skip
         assert any(at == line and words in said for at, said in found), (line, words, found)
-    assert len(found) == 18
+    assert len(found) == 19

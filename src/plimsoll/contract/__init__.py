@@ -5,6 +5,7 @@ from __future__ import annotations
 from plimsoll.contract.check import Checked, Checker, compile_contract
 from plimsoll.contract.classes import field_classes
 from plimsoll.contract.infer import infer_contract
+from plimsoll.contract.model import contract_of_model
 from plimsoll.contract.parse import Parsed, parse_record
 from plimsoll.contract.read import read_contract, read_contract_bytes
 from plimsoll.contract.rules import Contract, Unenforced
@@ -16,6 +17,7 @@ __all__ = [
     "Parsed",
     "Unenforced",
     "compile_contract",
+    "contract_of_model",
     "field_classes",
     "infer_contract",
     "parse_record",

@@ -42,7 +42,8 @@ class Group:
 
     def has(self, key: str) -> bool:
         """Whether the key is written; one that is asked for like this is known."""
-        self._asked.append(key)
+        if key not in self._asked:
+            self._asked.append(key)
         return key in self._given
 
     def value(self, key: str) -> Any:
@@ -119,7 +120,10 @@ class Group:
 
 def items_of(given: Any, path: Path, notes: Notes, what: str) -> Iterable[tuple[Any, Path]]:
     """The items of a list, with their places; anything but a list with an item is noted."""
-    if not isinstance(given, list) or not given:
+    if given == []:
+        notes.problem("custom", path, "the list is empty", fix=f"write at least one {what}, or leave the property out")
+        return
+    if not isinstance(given, list):
         notes.mistyped(path, given, f"a list with at least one {what}")
         return
     for i, item in enumerate(given):

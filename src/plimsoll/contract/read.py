@@ -1,4 +1,4 @@
-"""An ODCS document, read with every problem and every rule that is not enforced."""
+"""A contract, read with every problem and every rule that is not enforced."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from plimsoll.contract.around import read_levels, read_members, read_roles, read
 from plimsoll.contract.custom import Custom, read_custom
 from plimsoll.contract.fields import FieldReader
 from plimsoll.contract.former import with_present_names
+from plimsoll.contract.json_schema import SchemaReader, is_json_schema
 from plimsoll.contract.notes import Notes
 from plimsoll.contract.odcs import API_VERSIONS, BEFORE_3, NEWEST
-from plimsoll.contract.rules import Contract, Field, paths_of
+from plimsoll.contract.rules import Contract, Field, Unenforced, paths_of
 from plimsoll.contract.shape import check_shape
 from plimsoll.contract.terms import Terms
 from plimsoll.errors import InvalidFile
@@ -20,7 +21,7 @@ from plimsoll.model.yaml_source import Source, load, load_bytes
 
 
 def read_contract(text: str, file: str) -> Contract:
-    """Read an ODCS document of v3.0, v3.1 or v3.2 (https://bitol-io.github.io/open-data-contract-standard/).
+    """Read an ODCS document (https://bitol-io.github.io/open-data-contract-standard/), or a JSON Schema as a contract.
 
     Args:
         text: the whole file; its digest is taken over the UTF-8 bytes of this text.
@@ -44,6 +45,9 @@ def read_contract_bytes(raw: bytes, file: str) -> Contract:
 
 def _read(source: Source, raw: bytes) -> Contract:
     written = source.data
+    if is_json_schema(written):
+        notes = Notes(source)
+        return _finished(_of_json_schema(written, notes, raw), notes)
     source, warnings = with_present_names(source)
     notes = Notes(source)
     notes.warnings.extend(warnings)
@@ -55,11 +59,44 @@ def _read(source: Source, raw: bytes) -> Contract:
     if minor is None:  # by another standard's measure every line would be a problem
         raise InvalidFile(source.file, tuple(notes.problems))
     check_shape(document, minor, notes)
-    contract = _contract(document, written, minor, notes, raw)
+    return _finished(_contract(document, written, minor, notes, raw), notes)
+
+
+def _finished(contract: Contract, notes: Notes) -> Contract:
+    """The contract, unless something was wrong with it."""
     if notes.problems:
         in_order = sorted(notes.problems, key=lambda p: (p.where.line, p.where.column) if p.where else (0, 0))
-        raise InvalidFile(source.file, tuple(in_order))
+        raise InvalidFile(notes.source.file, tuple(in_order))
     return contract
+
+
+def _of_json_schema(document: dict[str, Any], notes: Notes, raw: bytes) -> Contract:
+    """A JSON Schema as a contract: one record, and nothing said of deliveries and people."""
+    file = notes.source.file
+    record = SchemaReader(notes).record(document)
+    if record is None:
+        notes.leave((), "type", "it describes no object, so no record is checked", field="")
+    title, name = document.get("title"), file.replace("\\", "/").rpartition("/")[2].partition(".")[0]
+    said = document.get("$id")
+    return Contract(
+        id=said if isinstance(said, str) and said else name,
+        name=title if isinstance(title, str) and title else name,
+        version="",
+        digest=digest_bytes(raw),
+        file=file,
+        standard="json-schema",
+        api_version=str(document.get("$schema", "")),
+        objects=(record,) if record is not None else (),
+        record=record,
+        unenforced=_in_order(notes),
+        warnings=tuple(notes.warnings),
+        document=document,
+    )
+
+
+def _in_order(notes: Notes) -> tuple[Unenforced, ...]:
+    """What is not enforced, each place once, in the order of the file."""
+    return tuple(sorted(dict.fromkeys(notes.unenforced), key=lambda u: (u.line, u.column)))
 
 
 def _minor_version(document: dict[str, Any], notes: Notes) -> int | None:
@@ -102,7 +139,7 @@ def _contract(document: dict[str, Any], written: dict[str, Any], minor: int, not
         sources=tuple(str(s["server"]) for s in _groups(document, "servers") if isinstance(s.get("server"), str)),
         objects=objects,
         record=record,
-        unenforced=tuple(sorted(notes.unenforced, key=lambda u: (u.line, u.column))),
+        unenforced=_in_order(notes),
         warnings=tuple(sorted(notes.warnings, key=lambda w: (w.where.line, w.where.column) if w.where else (0, 0))),
         terms=terms,
         document=written,

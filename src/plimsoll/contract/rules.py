@@ -64,6 +64,7 @@ class RuleName(enum.StrEnum):
     MIN_PROPERTIES = "minProperties"
     MAX_PROPERTIES = "maxProperties"
     REQUIRED = "required"  # fields that must exist in an object, be they null
+    NOT_NULL = "notNull"  # it may be missing, and is not null where it is there (JSON Schema's own sense of a type)
 
 
 BOUNDS = frozenset({RuleName.MINIMUM, RuleName.MAXIMUM, RuleName.EXCLUSIVE_MINIMUM, RuleName.EXCLUSIVE_MAXIMUM})
@@ -110,6 +111,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return next((f for f in self.fields if f.name == step), None)
 
     @property
+    def nullable(self) -> bool:
+        """Whether null is a value that it may have."""
+        return not self.required and not any(r.name is RuleName.NOT_NULL for r in self.rules)
+
+    @property
     def hides(self) -> bool:
         """Whether a value at this place may hold something classified, its own or of a field below it."""
         below = (*self.fields, *(f for f in (self.items, self.key, self.value) if f is not None))
@@ -153,6 +159,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     api_version: str = ""  # "v3.1.0"
     status: str = ""
+    standard: str = "odcs"  # what it is written in: odcs, json-schema, pydantic
     sources: tuple[str, ...] = ()  # names under servers; a record's source chooses its contract by them
     objects: tuple[Field, ...] = ()  # one for each schema object
     record: Field | None = None  # the schema object that a record is checked against; None: there is none
