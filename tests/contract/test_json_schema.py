@@ -6,28 +6,18 @@ import json
 import re
 
 import jsonschema_rs
+import msgspec
 import pydantic
 import pytest
+from contract.random_fields import FIELDS, NAMES, SCALARS, SMALL, VALUES
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.contract import compile_contract, contract_of_model, read_contract
 from plimsoll.contract.patterns import ENGINE
-from plimsoll.contract.rules import Field, LogicalType, Rule, RuleName
+from plimsoll.contract.rules import Field, LogicalType
 from plimsoll.contract.schema import DRAFT, Formats, to_schema
 from plimsoll.errors import InvalidFile, UsageError
-
-NAMES = st.sampled_from(["a", "b", "c d", "e.f", "g/h", ""])
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-4, 12)
-    | st.sampled_from([0.5, 1.0, -2.5, "", "a", "ab", "abc", "2026-01-01", "x@y.org"])
-)
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=10
-)
-SMALL = st.integers(0, 4)
 
 
 def keywords(**options):
@@ -113,71 +103,6 @@ def test_a_schema_taken_in_means_the_same_on_every_record(schema, records):
 # -- from rules to JSON Schema and back
 
 
-def rule(name, value):
-    return Rule(name=name, value=value, line=1, column=1)
-
-
-def rules_of(*options):
-    return st.lists(
-        st.one_of(*[values.map(lambda v, n=name: rule(n, v)) for name, values in options]),
-        max_size=3,
-        unique_by=lambda r: r.name,
-    ).map(tuple)
-
-
-R = RuleName
-TEXT_RULES = rules_of((R.MIN_LENGTH, SMALL), (R.MAX_LENGTH, SMALL), (R.PATTERN, st.sampled_from(["^a", "b$"])),
-                      (R.ENUM, st.just(("a", "ab"))), (R.MISSING_VALUES, st.just(("", "abc"))), (R.FORMAT, st.sampled_from(["date", "email"])))  # fmt: skip
-NUMBER_RULES = rules_of(*[(n, st.integers(-3, 8)) for n in (R.MINIMUM, R.MAXIMUM, R.EXCLUSIVE_MINIMUM, R.EXCLUSIVE_MAXIMUM)],
-                        (R.ENUM, st.just((1, 2, 5))), (R.MULTIPLE_OF, st.sampled_from([1, 2])))  # fmt: skip
-
-
-def leaf(type_, rules):
-    return st.builds(
-        lambda r, need: Field(name="", line=1, column=1, type=type_, required=need, rules=r), rules, st.booleans()
-    )
-
-
-def named_fields(inner):
-    def build(fields, required, closed, rules):
-        made = tuple(Field(**{**{k: getattr(f, k) for k in f.__struct_fields__}, "name": n}) for n, f in fields.items())
-        return Field(
-            name="",
-            line=1,
-            column=1,
-            type=LogicalType.OBJECT,
-            required=required,
-            fields=made,
-            closed=closed and bool(made),
-            rules=rules,
-        )
-
-    counts = rules_of((R.MIN_PROPERTIES, SMALL), (R.MAX_PROPERTIES, SMALL), (R.REQUIRED, st.just(("a",))))
-    objects = st.builds(build, st.dictionaries(NAMES, inner, max_size=3), st.booleans(), st.booleans(), counts)
-    lists = st.builds(
-        lambda items, need, r: Field(name="", line=1, column=1, type=LogicalType.ARRAY, required=need, items=items, rules=r),
-        inner, st.booleans(), rules_of((R.MIN_ITEMS, SMALL), (R.MAX_ITEMS, SMALL), (R.UNIQUE_ITEMS, st.just(True))),
-    )  # fmt: skip
-    maps = st.builds(
-        lambda value, need: Field(name="", line=1, column=1, type=LogicalType.MAP, required=need, value=value),
-        inner,
-        st.booleans(),
-    )
-    return objects | lists | maps
-
-
-FIELDS = st.recursive(
-    leaf(LogicalType.STRING, TEXT_RULES)
-    | leaf(LogicalType.INTEGER, NUMBER_RULES)
-    | leaf(LogicalType.NUMBER, NUMBER_RULES)
-    | leaf(LogicalType.BOOLEAN, st.just(()))
-    | leaf(LogicalType.DATE, st.just(()))
-    | leaf(None, st.just(())),
-    named_fields,
-    max_leaves=8,
-)
-
-
 @given(
     st.dictionaries(NAMES, FIELDS, min_size=1, max_size=3),
     st.booleans(),
@@ -185,7 +110,7 @@ FIELDS = st.recursive(
 )
 @settings(deadline=None, max_examples=250)
 def test_rules_written_as_json_schema_and_read_again_mean_the_same(fields, closed, records):
-    made = tuple(Field(**{**{k: getattr(f, k) for k in f.__struct_fields__}, "name": n}) for n, f in fields.items())
+    made = tuple(msgspec.structs.replace(f, name=n) for n, f in fields.items())
     record = Field(name="r", line=1, column=1, type=LogicalType.OBJECT, required=True, fields=made, closed=closed)
     formats = Formats()
     schema = {"$schema": DRAFT, **to_schema(record, formats)}

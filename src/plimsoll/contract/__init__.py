@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plimsoll.contract.check import Checked, Checker, compile_contract
 from plimsoll.contract.classes import field_classes
+from plimsoll.contract.compare import compare_contracts
 from plimsoll.contract.infer import infer_contract
 from plimsoll.contract.model import contract_of_model
 from plimsoll.contract.parse import Parsed, parse_record
@@ -16,6 +17,7 @@ __all__ = [
     "Contract",
     "Parsed",
     "Unenforced",
+    "compare_contracts",
     "compile_contract",
     "contract_of_model",
     "field_classes",
