@@ -10,8 +10,8 @@ from plimsoll.errors import UsageError
 from plimsoll.model.words import nearest
 
 COMMANDS: Final = (
-    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "govern", "init", "keys", "ledger",
-    "quarantine", "rollout", "serve", "threshold", "token", "verify",
+    "accept", "assess", "check", "completion", "contract", "control", "decide", "demo", "gate", "govern", "init",
+    "keys", "ledger", "quarantine", "rollout", "serve", "threshold", "token", "verify",
 )  # fmt: skip
 
 
