@@ -117,3 +117,23 @@ def test_a_comparison_names_changes_with_both_lines_and_each_consumer(tmp_path):
         {"id": "report", "owner": "r@example.org", "approver": "x@example.org", "effect": "misleads", "changes": [0]}
     ]
     assert plimsoll("contract", "diff", old, old).stdout.startswith("Nothing changed.\n")
+
+
+def test_a_contract_is_inferred_from_files_to_stdout_or_a_file_that_is_not_there_yet(tmp_path):
+    feed = write(tmp_path, "numbers.jsonl", "".join(f'{{"number": {i}}}\n' for i in range(30)) + "cut\n")
+    ran = plimsoll("contract", "infer", feed)
+    assert ran.code == 0
+    assert "logicalType: integer  # seen in 30 of 30 rows" in ran.stdout
+    assert "1 line is no record:" in ran.stderr
+    assert "numbers.jsonl:31: " in ran.stderr
+    target = tmp_path / "numbers.odcs.yaml"
+    assert plimsoll("contract", "infer", feed, "--output", target).stdout == f"Wrote {target}\n"
+    assert target.read_text() == ran.stdout
+    assert plimsoll("contract", "lint", target).code == 0
+    again = plimsoll("contract", "infer", feed, "--output", target)
+    assert (again.code, "is there already" in again.stderr) == (2, True)
+    data = plimsoll("contract", "infer", feed, "--name", "My Numbers", "--json").data
+    assert (data["records"], data["skipped"], data["more"]) == (30, 1, False)
+    assert "id: my-numbers" in data["contract"]
+    gone = plimsoll("contract", "infer", tmp_path / "gone.jsonl")
+    assert (gone.code, "cannot be read" in gone.stderr) == (2, True)

@@ -34,7 +34,14 @@ def test_a_field_that_stands_in_no_record_is_missing_from_the_delivery_though_ea
 
 @pytest.mark.parametrize(
     ("values", "holds"),
-    [(["x", "y"], True), (["x", "x"], False), ([None, None], True), ([1, 1.0], False), ([1, True], True), ([["a"], ["a"]], False)],
+    [
+        (["x", "y"], True),
+        (["x", "x"], False),
+        ([None, None], True),
+        ([1, 1.0], False),
+        ([1, True], True),
+        ([["a"], ["a"]], False),
+    ],
 )
 def test_a_value_of_a_unique_field_stands_there_once(values, holds):
     text = "  properties: [{name: a, unique: true}]\n"
@@ -74,7 +81,9 @@ def test_a_key_of_several_fields_is_compared_as_a_whole_and_a_field_in_lists_ite
     ],
 )
 def test_a_quality_rule_of_the_library_is_counted_and_compared(rule, holds):
-    text = f"  properties: [{{name: a, logicalType: string, quality: [{{{rule}}}]}}, {{name: b, logicalType: integer}}]\n"
+    text = (
+        f"  properties: [{{name: a, logicalType: string, quality: [{{{rule}}}]}}, {{name: b, logicalType: integer}}]\n"
+    )
     records = [{"a": "x", "b": 1}, {"a": "z", "b": 1}, {"a": "n/a", "b": 2}, {"a": None, "b": 3}]
     (held,) = outcome(text, records).values()
     assert held is holds
@@ -84,7 +93,9 @@ def test_a_rule_that_only_advises_refuses_nothing():
     text = "  properties: [{name: a, quality: [{metric: nullValues, mustBe: 0, severity: warning}]}]\n"
     verdict = delivered(text, [{"a": None}])
     assert verdict.passed
-    assert [(f.holds, f.advice, f.said) for f in verdict.findings if f.rule != "presence"] == [(False, True, "1, and mustBe 0")]
+    assert [(f.holds, f.advice, f.said) for f in verdict.findings if f.rule != "presence"] == [
+        (False, True, "1, and mustBe 0")
+    ]
 
 
 CELLS = """\

@@ -67,25 +67,23 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def _json(path: Path) -> Iterator[Row]:
-    """One value a line where the first line is a whole one; otherwise one value, or a list of them, in all."""
+    """One value a line where the first line is a whole record; otherwise one value, or a list of them, in all.
+
+    What is neither is read line by line, so that each broken line is told.
+    """
     with path.open("rb") as lines:
-        first = next((line for line in lines if line.strip()), b"")
+        first = next((line for line in lines if line.strip(b" \t\r\n\xef\xbb\xbf")), b"")
     first = first.removeprefix(_BOM).strip()
-    if not first.startswith(b"[") and (not parse_record(first, max_bytes=_MOST_BYTES).reasons or len(first) > 1):
-        yield from _json_lines(path)
-        return
-    whole = parse_record(_whole(path).removeprefix(_BOM), max_bytes=_MOST_BYTES)
-    if whole.reasons:
-        if first.startswith(b"[") and not parse_record(first, max_bytes=_MOST_BYTES).reasons:
-            yield from _json_lines(path)
+    if not first:
+        raise InputError(f"'{path}' is empty", fix="give one JSON value, a list of them, or one a line")
+    parsed = parse_record(first, max_bytes=_MOST_BYTES)
+    if not isinstance(parsed.value, dict) and path.stat().st_size <= _MOST_BYTES:
+        whole = parse_record(path.read_bytes().removeprefix(_BOM), max_bytes=_MOST_BYTES)
+        if not whole.reasons:
+            values = whole.value if isinstance(whole.value, list) else [whole.value]
+            yield from (_record(number, value) for number, value in enumerate(values, 1))
             return
-        reason = whole.reasons[0]
-        raise InputError(
-            f"'{path}' is no JSON: {reason.expected} is asked for, and there is {reason.found}",
-            fix="give one JSON value, a list of them, or one a line",
-        )
-    for number, value in enumerate(whole.value if isinstance(whole.value, list) else [whole.value], 1):
-        yield _record(number, value)
+    yield from _json_lines(path)
 
 
 def _json_lines(path: Path) -> Iterator[Row]:

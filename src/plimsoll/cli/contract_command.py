@@ -3,13 +3,16 @@
 Examples:
   plimsoll contract lint contracts/*.odcs.yaml
   plimsoll contract diff main/claims.odcs.yaml claims.odcs.yaml --breaks consumers
+  plimsoll contract infer feed/branch-fax.jsonl --output contracts/branch-fax.odcs.yaml
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from plimsoll.assembly.contracting import Linted, compare, lint
+from plimsoll.assembly.contracting import Linted, compare, infer, lint
+from plimsoll.cli.files import write_bytes
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.problem_lines import problems_text
@@ -50,6 +53,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=_BOTH,
         help="whose breaking decides the exit code: sources, consumers or both; default: both",
     )
+    inferred = add_action(
+        actions,
+        "infer",
+        "a first contract from real records of one source\n\n"
+        "Types, formats, limits and allowed values, each with how many rows carry it; what too few carry is a comment\n"
+        "alone. Fields with personal data are classified, and their values written nowhere. A line that is no record\n"
+        "is counted and left out.",
+        "plimsoll contract infer feed/branch-fax.jsonl --output contracts/branch-fax.odcs.yaml",
+    )
+    inferred.add_argument(
+        "files", metavar="FILE", nargs="+", help="JSON, JSON Lines, CSV; Parquet with the extra 'tables'"
+    )
+    inferred.add_argument("--name", metavar="NAME", help="of the contract; default: from the first file's")
+    inferred.add_argument("--output", metavar="FILE", type=Path, help="a file that is not there yet; default: stdout")
 
 
 def run(arguments: argparse.Namespace, out: Out) -> int:
@@ -144,4 +161,26 @@ def _verdict(found: Comparison) -> str:
     return f"It breaks {' and '.join(whom)}." if whom else "It breaks nobody."
 
 
-_ACTIONS = {"lint": _lint, "diff": _diff}
+# -- infer
+
+
+def _infer(arguments: argparse.Namespace, out: Out) -> int:
+    if arguments.output is not None and arguments.output.exists():
+        raise InputError(f"'{arguments.output}' is there already", fix="give another file")
+    found = infer(arguments.files, name=arguments.name)
+    out.give(found)
+    if arguments.output is None:
+        out.show(found.contract.rstrip("\n"))
+    else:
+        write_bytes(arguments.output, found.contract.encode(), "contract")
+        out.show(f"Wrote {arguments.output}")
+    records = f"{found.records:,} record{'' if found.records == 1 else 's'}"
+    out.say(f"Inferred from {records}: it says what was seen, not what must be. Read it and decide.")
+    if found.skipped:
+        out.say("1 line is no record:" if found.skipped == 1 else f"{found.skipped:,} lines are no record:")
+    for line in found.told:
+        out.say(f"  {line}")
+    return 0
+
+
+_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff}
