@@ -13,7 +13,7 @@ from contract.random_fields import FIELDS, NAMES, SCALARS, SMALL, VALUES
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from plimsoll.contract import compile_contract, contract_of_model, read_contract
+from plimsoll.contract import compile_contract, contract_of_model, read_contract, read_contract_bytes
 from plimsoll.contract.patterns import ENGINE
 from plimsoll.contract.rules import Field, LogicalType
 from plimsoll.contract.schema import DRAFT, Formats, to_schema
@@ -258,3 +258,14 @@ def test_a_pydantic_model_is_a_contract_that_agrees_with_the_model(record, paths
 def test_what_is_no_model_is_refused():
     with pytest.raises(UsageError, match="no Pydantic model"):
         contract_of_model(dict)
+
+
+def test_json_that_writes_a_character_as_two_escapes_is_read():
+    text = '{"type": "object", "properties": {"\\ud83d\\ude00": {"const": "a\\\\\\\\ud83d"}}}'
+    contract = read_contract_bytes(text.encode(), "s.json")
+    assert [f.name for f in contract.record.fields] == ["\U0001f600"]
+    assert (
+        compile_contract(contract).check({"\U0001f600": json.loads(text)["properties"]["\U0001f600"]["const"]}).reasons
+        == ()
+    )
+    assert contract.digest == read_contract(text, "s.json").digest

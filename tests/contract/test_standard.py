@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plimsoll.contract import read_contract
+from plimsoll.contract.odcs_servers import SERVER_TYPES
 from plimsoll.contract.write import write_document
 from plimsoll.errors import InvalidFile
 from plimsoll.model import yaml_source
@@ -235,6 +236,27 @@ def base(minor: int) -> dict:
     return document
 
 
+def words_in(schema) -> set[str]:
+    """Every word that a schema lists somewhere."""
+    parts = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []
+    own = schema.get("enum", []) if isinstance(schema, dict) else []
+    return {w for w in own if isinstance(w, str)}.union(*map(words_in, parts))
+
+
+WORDED = {
+    "logicalType",
+    "type",
+    "dimension",
+    "metric",
+    "semanticType",
+    "format",
+    "elementType",
+    "distanceMetric",
+    "kind",
+}
+WORDS = sorted(set().union(*(words_in(json.loads(f.read_text())) for f in SCHEMAS.glob("*.json"))))
+
+
 def places(value, path=()):
     yield path
     if isinstance(value, dict):
@@ -262,6 +284,8 @@ def mutations(document):
         yield path, "removed", changed(document, path, lambda h, k: h.pop(k))
         for value in (None, True, 7, -1, 1.5, "x", "", [], {}, [1], ["a"], {"nonsense": 1}):
             yield path, value, changed(document, path, lambda h, k, v=value: h.__setitem__(k, v))
+        for word in WORDS if path[-1] in WORDED and path[0] != "servers" else ():  # they have a test of their own
+            yield path, word, changed(document, path, lambda h, k, v=word: h.__setitem__(k, v))
         inside = document
         for step in path:
             inside = inside[step]
@@ -299,12 +323,14 @@ STRICTER = (
     "is already on line",
     "the field is string",
     "is listed twice",
+    "is not an option of boolean",
+    "does not say which values are valid",
 )
 
 
 @pytest.mark.parametrize("minor", [0, 1, 2])
-def test_every_fifth_change_of_a_document_gets_the_verdict_of_its_own_versions_schema(minor):
-    compare(minor, list(mutations(base(minor)))[::5])
+def test_every_ninth_change_of_a_document_gets_the_verdict_of_its_own_versions_schema(minor):
+    compare(minor, list(mutations(base(minor)))[::9])
 
 
 @pytest.mark.slow
@@ -326,6 +352,29 @@ def compare(minor, cases):
             disagreed.append((place, what, found))
     assert len(cases) > 500
     assert disagreed == []
+
+
+@pytest.mark.parametrize("minor", [0, 1, 2])
+def test_every_type_of_server_needs_and_takes_what_its_versions_schema_says(minor):
+    disagreed, known = [], 0
+    for kind, (_since, keys) in SERVER_TYPES.items():
+        whole = {"server": "s", "type": kind, **{k.name: "sftp://h/x" for k in keys if k.since <= minor}}
+        whole |= {"port": 1} if "port" in whole else {}
+        whole |= {"format": "json"} if "format" in whole else {}
+        whole |= {"delimiter": "array"} if "delimiter" in whole else {}
+        variants = [
+            whole,
+            *({k: v for k, v in whole.items() if k != left} for left in whole if left not in {"server", "type"}),
+        ]
+        variants += [{**whole, key: 1.5} for key in whole]
+        for server in variants:
+            document = {**base(minor), "servers": [server]}
+            known += not ours(document)
+            agrees = ORACLES[minor].is_valid(document) is not bool(ours(document))
+            if not agrees and (kind, minor) != ("duckdb", 0):  # of which 3.0.2 asks for a whole number as schema
+                disagreed.append((server, ours(document)))
+    assert disagreed == []
+    assert known > 60
 
 
 HEAD = "version: 1.0.0\napiVersion: v3.2.0\nkind: DataContract\nid: i\nstatus: active\n"  # five lines

@@ -53,6 +53,7 @@ class FieldReader:
             given.get("quality"), (*path, "quality"), self._notes, field=name, minor=self._minor, of_property=False
         )
         self._leave_links(given, path, name)
+        self._read_blob(given, path, name)
         inherited = self._inherit(_Inherited(closed=not allow_unknown), custom, "")
         fields = self._read_fields(given, path, name, inherited)
         where = self._notes.source.where(path)
@@ -66,6 +67,16 @@ class FieldReader:
             fields=fields,
             closed=inherited.closed and bool(fields),
         )
+
+    def _read_blob(self, given: dict[str, Any], path: Path, name: str) -> None:
+        """A schema object that is no table: from v3.1 on."""
+        if given.get("logicalType") != "blob":
+            return
+        if self._minor == 0:
+            said = "the logicalType 'blob' is known from v3.1.0 on; this file says v3.0"
+            self._notes.problem("version", (*path, "logicalType"), said, fix="say apiVersion: v3.1.0")
+        why = "a blob is not made of records, so none is checked"
+        self._notes.leave((*path, "logicalType"), "schema", why, field=name, of_records=False)
 
     def _read_fields(self, given: dict[str, Any], path: Path, dotted: str, inherited: _Inherited) -> tuple[Field, ...]:
         items = given.get("properties")

@@ -163,7 +163,7 @@ _SHAPES: Final = (
         keys={
             **_ELEMENT,
             "name": _text(required=True),
-            "logicalType": Key(kind="text", words=("object",)),
+            "logicalType": Key(kind="text", words=("object", "blob")),  # a blob since v3.1
             "dataGranularityDescription": _TEXT,
             "properties": Key(kind="[property]"),
             "relationships": Key(kind="[link between properties]", since=1),

@@ -132,7 +132,22 @@ class _Quality:
         elif self._kind == "library" and self._minor >= 1 and "metric" not in self._item:
             fix = "write 'metric: …'; 'rule' is its name of before v3.1"
             self._notes.problem("missing", self._path, "this quality rule has no 'metric'", fix=fix)
+        if self._minor >= 1:
+            self._check_others()
         self._check_operators()
+
+    def _check_others(self) -> None:
+        """Note keys that mean something to rules of another type."""
+        library = self._kind == "library" or "metric" in self._item
+        known = {
+            "query": self._kind == "sql",
+            **dict.fromkeys(("engine", "implementation"), self._kind == "custom"),
+            **dict.fromkeys(("rule", "arguments"), library),
+            **dict.fromkeys(OPERATORS, library or self._kind == "sql"),
+        }
+        for word in (word for word, fits in known.items() if word in self._item and not fits):
+            said = f"'{word}' means nothing in a quality rule of type {self._kind}"
+            self._notes.problem("unknown-key", (*self._path, word), said, fix="remove it", at_key=True)
 
     def _check_operators(self) -> None:
         given = [word for word in OPERATORS if word in self._item]

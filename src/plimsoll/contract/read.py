@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import re
+from typing import Any, Final
 
 from plimsoll.contract.around import read_levels, read_members, read_roles, read_servers, read_support
 from plimsoll.contract.custom import Custom, read_custom
@@ -19,6 +21,9 @@ from plimsoll.model.canonical import digest_bytes
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Source, load, load_bytes
 
+# Behind an even number of backslashes, which are written out themselves.
+_PAIR: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
 
 def read_contract(text: str, file: str) -> Contract:
     """Read an ODCS document (https://bitol-io.github.io/open-data-contract-standard/), or a JSON Schema as a contract.
@@ -31,7 +36,7 @@ def read_contract(text: str, file: str) -> Contract:
         InvalidFile: every problem, in the order of the file, with line, column, what was found, what is allowed and the
             nearest allowed word.
     """
-    return _read(load(text, file), text.encode())
+    return _read(load(_as_yaml(text), file), text.encode())
 
 
 def read_contract_bytes(raw: bytes, file: str) -> Contract:
@@ -40,7 +45,26 @@ def read_contract_bytes(raw: bytes, file: str) -> Contract:
     Raises:
         InvalidFile: also when the bytes are not UTF-8.
     """
+    # What is not UTF-8 is for the reader to refuse, with its place.
+    with contextlib.suppress(UnicodeDecodeError):
+        return _read(load(_as_yaml(raw.decode("utf-8-sig")), file), raw)
     return _read(load_bytes(raw, file), raw)
+
+
+def _as_yaml(text: str) -> str:
+    r"""JSON as the YAML that it nearly is: a character that JSON writes as two escapes has one of its own in YAML.
+
+    >>> _as_yaml('{"a": "\ud83d\ude00"}')
+    '{"a": "\U0001f600"}'
+    """
+    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        return text
+    return _PAIR.sub(lambda pair: f"{pair[1]}\\U{_code(pair[2], pair[3]):08x}", text)
+
+
+def _code(high: str, low: str) -> int:
+    """The character of a pair of surrogates (RFC 8259, section 7)."""
+    return 0x10000 + ((int(high, 16) - 0xD800) << 10) + (int(low, 16) - 0xDC00)
 
 
 def _read(source: Source, raw: bytes) -> Contract:
