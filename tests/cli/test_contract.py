@@ -137,3 +137,9 @@ def test_a_contract_is_inferred_from_files_to_stdout_or_a_file_that_is_not_there
     assert "id: my-numbers" in data["contract"]
     gone = plimsoll("contract", "infer", tmp_path / "gone.jsonl")
     assert (gone.code, "cannot be read" in gone.stderr) == (2, True)
+
+
+def test_check_says_which_names_of_a_contract_are_former_ones(tiny):
+    tiny.change("numbers.odcs.yaml", "status: active", "status: active\nquantumName: q")
+    ran = tiny.run("check", "--only", "organisation")
+    assert "warning: numbers.odcs.yaml:7:1: 'quantumName' is the name of before v3.0; it is read as 'dataProduct'" in ran.stderr
