@@ -50,7 +50,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 lock: setup ## make the hash-pinned requirements files anew
-	@for what in core:'' demo:'--extra demo' dev:'--extra demo --extra onnx --extra postgres --group dev --group bench'; do \
+	@for what in core:'' demo:'--extra demo' dev:'--extra demo --extra onnx --extra postgres --extra tables --group dev --group bench'; do \
 	  $(BIN)/uv pip compile pyproject.toml $${what#*:} --python-version 3.11 --universal --generate-hashes \
 	    --no-emit-index-url --no-header --quiet --upgrade -o requirements/$${what%%:*}.txt || exit 1; done
 

@@ -390,7 +390,6 @@ schema:
           - {metric: duplicateValues, mustBe: 0}
           - {metric: nullValues, mustBeLessThan: 5, unit: percent}
           - {metric: nullValues, mustBe: 0, severity: warning}
-      - {name: odd, logicalType: string, logicalTypeOptions: {encoding: latin1}}
       - {name: untyped, logicalTypeOptions: {maxLength: 5}}
       - {name: ean, logicalType: string, logicalTypeOptions: {format: ean13}}
       - {name: day, logicalType: date, logicalTypeOptions: {format: EEE yyyy, minimum: '2026-01-01'}}

@@ -146,7 +146,7 @@ def test_nested_fields_items_and_maps_are_coerced_where_they_stand():
     logicalType: array
     items:
       logicalType: number
-      customProperties: {plimsollCoerce: [number-from-string]}
+      customProperties: [{property: plimsollCoerce, value: [number-from-string]}]
 """
     given = {"a/b": {"n": "5"}, "list": [1, "2.5", "x"]}
     checked = _checker(fields).check(given)

@@ -164,3 +164,36 @@ def test_the_examples_in_the_docstrings_hold():
     results = [doctest.testmod(importlib.import_module(name)) for name in names]
     assert sum(r.attempted for r in results) >= 12
     assert sum(r.failed for r in results) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "type_", "said"),
+    [
+        ([f"{i % 28 + 1:02d}.03.2026" for i in range(40)], "date", 'format: "dd.MM.yyyy"  # in all of 40 rows'),
+        ([f"{i % 28 + 1:02d}/03/2026" for i in range(40)], "date", 'format: "dd/MM/yyyy"'),
+        ([f"03/{i % 28 + 1:02d}/2026" for i in range(40)], "date", 'format: "MM/dd/yyyy"'),
+        (["03/04/2026"] * 40, "string", "in 40 rows no day tells which"),
+        (["2026-03-04 10:11:12"] * 40, "timestamp", 'format: "yyyy-MM-dd HH:mm:ss"'),
+        (["31.12.2026"] * 3, "string", "logicalType: date written dd.MM.yyyy: seen in 3 rows, too few"),
+        (["31.12.2026"] * 40 + ["soon"], "string", "characters long"),
+    ],
+)
+def test_dates_of_other_dialects_are_told_where_only_one_can_be_meant(values, type_, said):
+    records = [{"a": v} for v in values]
+    text = infer_contract(records, name="x")
+    contract = read_contract(text, "c.yaml")
+    assert (str(contract.record.fields[0].type), said in text) == (type_, True), text
+    check = compile_contract(contract).check
+    assert not any(check(r).reasons for r in records)
+
+
+def test_fields_in_which_personal_data_is_found_are_classified_with_how_often_and_without_a_value():
+    def finder(text, name):
+        return ["secret"] if "7" in text or name == "x" else []
+
+    records = [{"a": f"n{i}", "b": 1_000_000 + i, "c": i, "l": [str(i)]} for i in range(30)]
+    text = infer_contract(records, name="p", personal=finder)
+    fields = {f.name: f.classification for f in read_contract(text, "c.yaml").record.fields}
+    assert fields == {"a": "personal", "b": "personal", "c": "", "l": ""}
+    assert "classification: personal  # it holds secret in 3 of 30 values; confirm, or remove" in text
+    assert read_contract(text, "c.yaml").record.under("l").items.classified

@@ -72,7 +72,7 @@ schema:
     primaryKey: true
     primaryKeyPosition: 1
     examples: [CLM-1]
-    logicalTypeOptions: {pattern: '^CLM-[0-9]+$', charset: latin1}
+    logicalTypeOptions: {pattern: '^CLM-[0-9]+$'}
     relationships: [{to: other.id}]
     customProperties:
     - {property: plimsollAliases, value: [claimId]}
@@ -122,7 +122,6 @@ def test_a_contract_that_uses_everything_lists_each_rule_that_is_not_enforced_wi
         "quality.custom",
         "unique",
         "primaryKey",
-        "logicalTypeOptions.charset",
         "relationships",
         "quality.invalidValues",
         "quality.nullValues",
@@ -244,7 +243,7 @@ schema:
         ("- a\n", 1, "a contract"),
         ("just text\n", 1, "a contract"),
         ("kind: DataContract\n", 1, "has no 'apiVersion'"),
-        (HEAD.format("v2.2.2"), 1, "before v3.0"),
+        (HEAD.format("v3.1.0") + "name:\n", 6, "has nothing behind it"),
         (HEAD.format("v3.9.0"), 1, "'v3.9.0' is not a version that is read"),
         (HEAD.format("3.1.0"), 1, "'3.1.0' is not a version"),
         ("dataContractSpecification: 1.2.1\nid: x\n", 1, "Data Contract Specification"),
@@ -344,7 +343,7 @@ schema:
             "too large",
         ),
         (
-            with_field("{name: a, logicalType: integer, logicalTypeOptions: {enum: [x]}}"),
+            with_field("{name: a, logicalType: integer, customProperties: [{property: enum, value: [x]}]}"),
             9,
             "'x' is a text, the field is integer",
         ),
@@ -405,8 +404,8 @@ def test_before_3_1_flags_make_bounds_exclusive():
 def test_older_forms_stay_readable():
     text = HEAD.format("v3.0.1") + (
         "team: [{username: a, role: x, anything: 1}]\nsupport: [{channel: a, url: b}]\n"
-        "schema:\n- name: r\n  properties:\n  - name: a\n    logicalType: string\n    description:\n"
-        "    quality: [{type: library, rule: validValues, validValues: [x, y], whatever: 1}]\n    customProperties: {some: thing}\n"
+        "schema:\n- name: r\n  properties:\n  - name: a\n    logicalType: string\n"
+        "    quality: [{type: library, rule: validValues, validValues: [x, y], whatever: 1}]\n    customProperties: [{property: some}]\n"
     )
     contract = read_contract(text, "c.yaml")
     assert contract.unenforced == ()

@@ -68,7 +68,7 @@ def _of_call(call: ast.Call, path: Path) -> Iterator[str]:
     name = _name(call)
     first = _texts(call.args[0]) if call.args else []
     if path.parts[0] == "contract":
-        if name in {"problem", "unknown"}:
+        if name in {"problem", "unknown", "warning"}:
             yield from (f"contract.{code}" for code in first if not code.startswith("contract."))
         elif name in {"mistyped", "_mistyped"}:
             yield "contract.wrong-type"

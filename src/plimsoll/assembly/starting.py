@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from plimsoll.assembly.contracting import personal_kinds
 from plimsoll.assembly.project import Project
 from plimsoll.contract import infer_contract, parse_record
 from plimsoll.errors import InputError, UsageError
@@ -67,7 +68,7 @@ def start(target: str, sample: Path | None, *, into: Path, system: str | None = 
         records, skipped = _records(sample)
         name = slug_of(sample.stem) or "records"
         contract = into / "contracts" / f"{name}.odcs.yaml"
-        files[contract] = infer_contract(records, name=name, file_note=sample.name)
+        files[contract] = infer_contract(records, name=name, file_note=sample.name, personal=personal_kinds)
         feed = into / "feed" / f"{name}.jsonl"
     files[manifest] = starting_manifest(
         target,

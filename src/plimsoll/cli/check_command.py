@@ -42,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Out) -> int:
     """Check, print the board, and say where the report is."""
     project = open_project(arguments)
+    for warned in (w for contract in (*project.inputs, *project.outputs) for w in contract.warnings):
+        out.say(f"warning: {warned.where}: {warned.message}")
     with progress_for(out) as progress:
         checked = check(
             project,

@@ -28,6 +28,7 @@ Plimsoll: the load line for AI systems. It measures readiness, refuses what is b
   plimsoll threshold show|sign|history|except
                                      the line, the signature of the person who sets it, and that person's exceptions
   plimsoll accept [MANIFEST]         an owner or operator accepts a release with their own key
+  plimsoll contract lint|diff|infer  data contracts: are they right, whom does a change break, a first one from records
   plimsoll govern show|decide|exceptions
                                      the governance page: what it says, and whether this data may go there
   plimsoll keys new|show|ledger      makes a key; shows its public half for trust.yaml

@@ -10,7 +10,8 @@ from plimsoll.errors import UsageError
 from plimsoll.model.words import nearest
 
 COMMANDS: Final = (
-    "accept", "assess", "check", "completion", "control", "decide", "demo", "gate", "govern", "health-check", "init",
+    "accept", "assess", "check", "completion", "contract", "control", "decide", "demo", "gate", "govern",
+    "health-check", "init",
     "keys", "ledger", "quarantine", "rollout", "serve", "threshold", "token", "verify",
 )  # fmt: skip
 

@@ -11,20 +11,26 @@ property                  stands at                says
                                                    fields is open.
 ``plimsollRecord``        contract                 name of the schema object that records are checked against, when
                                                    there are several; without it, the first
+``plimsollFallback``,     contract                 what stands in for the source, who uses it, who may change it, and
+``plimsollConsumers``,                             where it comes from (`agreement`)
+``plimsollModifiers``,
+``plimsollLineage``
 ========================  =======================  ===================================================================
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from plimsoll.contract.agreement import read_consumers, read_fallback, read_lineage, read_modifiers
 from plimsoll.contract.coerce import COERCIONS
 from plimsoll.contract.notes import Notes
 from plimsoll.contract.rules import LogicalType
+from plimsoll.contract.terms import Consumer, Fallback, Upstream
 from plimsoll.contract.values import read_values
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Path
@@ -34,9 +40,14 @@ OURS: Final[Mapping[str, tuple[str, ...]]] = {
     "plimsollAliases": ("property",),
     "plimsollUnknownFields": ("contract", "object", "property", "item"),
     "plimsollRecord": ("contract",),
+    "plimsollFallback": ("contract",),
+    "plimsollConsumers": ("contract",),
+    "plimsollModifiers": ("contract",),
+    "plimsollLineage": ("contract",),
 }
 _PREFIX: Final = "plimsoll"
 _ENUM: Final = "enum"
+_UNIT: Final = "unit"
 
 
 class Custom(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +59,11 @@ class Custom(msgspec.Struct, frozen=True, kw_only=True):
     record: str = ""
     enum: tuple[Any, ...] = ()
     enum_path: Path = ()
+    unit: str = ""  # what a number of the property counts: "EUR", "mm"; as many tools keep it
+    fallback: Fallback | None = None
+    consumers: tuple[Consumer, ...] = ()
+    modifiers: tuple[str, ...] = ()
+    lineage: tuple[Upstream, ...] = ()
 
 
 def read_custom(
@@ -68,8 +84,12 @@ def read_custom(
         logical: logical type of the property.
     """
     found: dict[str, Any] = {}
+    first: dict[str, int] = {}
     for name, value, where in _pairs(given, path):
-        if name in OURS and at in OURS[name]:
+        line = notes.source.where(where).line
+        if name in OURS and first.setdefault(name, line) != line:
+            notes.problem("duplicate", where, f"'{name}' is already on line {first[name]}", fix="keep one of the two")
+        elif name in OURS and at in OURS[name]:
             found[name] = _OUR_READERS[name](value, where, notes, logical)
         elif name in OURS:
             said = f"'{name}' has no meaning at the {at}"
@@ -78,6 +98,8 @@ def read_custom(
             notes.unknown("custom", where, "a custom property of Plimsoll", name, OURS)
         elif name == _ENUM and at in {"property", "item"}:
             found["enum"], found["enum_path"] = _enum(value, where, notes, logical), where
+        elif name == _UNIT and at in {"property", "item"} and isinstance(value, str):
+            found["unit"] = value.strip()
     return Custom(
         coercions=found.get("plimsollCoerce", ()),
         aliases=found.get("plimsollAliases", ()),
@@ -85,6 +107,11 @@ def read_custom(
         record=found.get("plimsollRecord", ""),
         enum=found.get("enum", ()),
         enum_path=found.get("enum_path", ()),
+        unit=found.get("unit", ""),
+        fallback=found.get("plimsollFallback"),
+        consumers=found.get("plimsollConsumers", ()),
+        modifiers=found.get("plimsollModifiers", ()),
+        lineage=found.get("plimsollLineage", ()),
     )
 
 
@@ -153,9 +180,13 @@ def _enum(value: Any, path: Path, notes: Notes, logical: LogicalType | None) -> 
     return read_values(value, path, notes, logical)
 
 
-_OUR_READERS: Final = {
+_OUR_READERS: Final[Mapping[str, Callable[[Any, Path, Notes, LogicalType | None], Any]]] = {
     "plimsollCoerce": _coerce,
     "plimsollAliases": _aliases,
     "plimsollUnknownFields": _unknown_fields,
     "plimsollRecord": _record,
+    "plimsollFallback": lambda value, path, notes, _logical: read_fallback(value, path, notes),
+    "plimsollConsumers": lambda value, path, notes, _logical: read_consumers(value, path, notes),
+    "plimsollModifiers": lambda value, path, notes, _logical: read_modifiers(value, path, notes),
+    "plimsollLineage": lambda value, path, notes, _logical: read_lineage(value, path, notes),
 }

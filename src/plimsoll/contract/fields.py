@@ -12,6 +12,7 @@ from plimsoll.contract.odcs import TYPES
 from plimsoll.contract.options import read_options
 from plimsoll.contract.quality import Demands, read_quality
 from plimsoll.contract.rules import Field, LogicalType, Rule, RuleName
+from plimsoll.contract.terms import Reference, Unique
 from plimsoll.contract.values import read_values
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Path
@@ -34,6 +35,7 @@ class FieldReader:
     def __init__(self, minor: int, notes: Notes) -> None:
         self._minor = minor
         self._notes = notes
+        self._keys: list[tuple[int, str, int, int]] = []  # of one object: position, field, line, column
 
     def read_object(self, given: dict[str, Any], path: Path, *, allow_unknown: bool) -> Field:
         """One schema object: what a record is checked against.
@@ -44,14 +46,18 @@ class FieldReader:
             allow_unknown: what the contract as a whole says of fields that it does not name.
         """
         name = _text(given, "name")
+        self._notes.object = name
+        self._keys = []
         custom = read_custom(given.get("customProperties"), (*path, "customProperties"), self._notes, at="object")
         read_quality(
             given.get("quality"), (*path, "quality"), self._notes, field=name, minor=self._minor, of_property=False
         )
         self._leave_links(given, path, name)
+        self._read_blob(given, path, name)
         inherited = self._inherit(_Inherited(closed=not allow_unknown), custom, "")
         fields = self._read_fields(given, path, name, inherited)
         where = self._notes.source.where(path)
+        self._note_key()
         return Field(
             name=name,
             line=where.line,
@@ -61,6 +67,16 @@ class FieldReader:
             fields=fields,
             closed=inherited.closed and bool(fields),
         )
+
+    def _read_blob(self, given: dict[str, Any], path: Path, name: str) -> None:
+        """A schema object that is no table: from v3.1 on."""
+        if given.get("logicalType") != "blob":
+            return
+        if self._minor == 0:
+            said = "the logicalType 'blob' is known from v3.1.0 on; this file says v3.0"
+            self._notes.problem("version", (*path, "logicalType"), said, fix="say apiVersion: v3.1.0")
+        why = "a blob is not made of records, so none is checked"
+        self._notes.leave((*path, "logicalType"), "schema", why, field=name, of_records=False)
 
     def _read_fields(self, given: dict[str, Any], path: Path, dotted: str, inherited: _Inherited) -> tuple[Field, ...]:
         items = given.get("properties")
@@ -126,6 +142,7 @@ class FieldReader:
             classified=below.classified,
             aliases=custom.aliases,
             coercions=custom.coercions,
+            unit=custom.unit,
         )
 
     @staticmethod
@@ -238,11 +255,39 @@ class FieldReader:
             self._notes.leave((*path, "semanticType"), "semanticType", why, field=dotted, of_records=False)
         self._leave_links(given, path, dotted)
 
+        if given.get("unique") is True:
+            at = self._notes.source.where_key((*path, "unique"))
+            self._notes.unique.append(
+                Unique(object=self._notes.object, fields=(dotted,), line=at.line, column=at.column)
+            )
+        if given.get("primaryKey") is True:
+            at = self._notes.source.where_key((*path, "primaryKey"))
+            position = given.get("primaryKeyPosition")
+            self._keys.append((position if isinstance(position, int) else 0, dotted, at.line, at.column))
+
+    def _note_key(self) -> None:
+        """The primary key of the object that was read: its fields in the order of their positions."""
+        if self._keys:
+            self._keys.sort(key=lambda key: key[0])
+            _, _, line, column = self._keys[0]
+            fields = tuple(field for _, field, _, _ in self._keys)
+            key = Unique(object=self._notes.object, fields=fields, primary=True, line=line, column=column)
+            self._notes.unique.append(key)
+
     def _leave_links(self, given: dict[str, Any], path: Path, dotted: str) -> None:
         links = given.get("relationships")
-        for i, _ in enumerate(links if isinstance(links, list) else []):
+        for i, link in enumerate(links if isinstance(links, list) else []):
+            self._note_reference(link, (*path, "relationships", i), dotted)
             why = "it points to other records; one record cannot tell"
             self._notes.leave((*path, "relationships", i), "relationships", why, field=dotted)
+
+    def _note_reference(self, link: Any, path: Path, dotted: str) -> None:
+        to = _names(_group({"link": link}, "link").get("to"))
+        of = _names(_group({"link": link}, "link").get("from")) or (dotted,)
+        if to:
+            at = self._notes.source.where(path)
+            made = Reference(object=self._notes.object, fields=of, to=to, line=at.line, column=at.column)
+            self._notes.references.append(made)
 
 
 def _can_be_a_name(key: Field) -> bool:
@@ -259,3 +304,9 @@ def _text(given: dict[str, Any], key: str) -> str:
 def _group(given: dict[str, Any], key: str) -> dict[str, Any]:
     value = given.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """One text or a list of texts."""
+    items = [value] if isinstance(value, str) else value
+    return tuple(i for i in items if isinstance(i, str)) if isinstance(items, list) else ()

@@ -15,10 +15,10 @@ Values of fields that look personal are written nowhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from plimsoll.contract.profile import Profile, Seen
+from plimsoll.contract.profile import DIALECTS, Finder, Profile, Seen
 from plimsoll.errors import UsageError
 from plimsoll.model.yaml_source import resolve
 
@@ -44,16 +44,26 @@ _PERSONAL: Final = frozenset(
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _OLD_BOOLEANS: Final = frozenset({"y", "n", "yes", "no", "on", "off"})  # to readers of YAML 1.1
-_LOGICAL: Final = {"date": "date", "date-time": "timestamp", "timestamp": "timestamp"}
+_LOGICAL: Final = {"date": "date", "date-time": "timestamp", "timestamp": "timestamp", **DIALECTS}
+_DAY_OR_MONTH: Final = ("dd/MM/yyyy", "MM/dd/yyyy")
 
 
-def infer_contract(records: Iterable[Any], *, name: str, file_note: str = "") -> str:
+def infer_contract(
+    records: Iterable[Any],
+    *,
+    name: str,
+    file_note: str = "",
+    notes: Sequence[str] = (),
+    personal: Finder | None = None,
+) -> str:
     """Write an ODCS v3.1 document that all of the records keep.
 
     Args:
         records: as JSON reads them, one object each; read once.
         name: of the contract and of its schema object.
         file_note: where the records come from, for the comment at the top.
+        notes: what else there is to say of them, one comment each.
+        personal: says which kinds of personal data stand in a text under a name; a field with any is classified.
 
     Returns:
         YAML with comments, which `read_contract` reads without a problem.
@@ -61,11 +71,11 @@ def infer_contract(records: Iterable[Any], *, name: str, file_note: str = "") ->
     Raises:
         UsageError: there is no record, one is not an object, or holds what JSON has no form for.
     """
-    profile = Profile()
+    profile = Profile(personal)
     profile.add_all(records)
     if profile.rows == 0:
         raise UsageError("there is no record to infer a contract from", fix="give at least one")
-    return _Writer(profile.rows).document(profile.root, name.strip() or "records", file_note)
+    return _Writer(profile.rows).document(profile.root, name.strip() or "records", file_note, notes)
 
 
 class _Writer:
@@ -75,7 +85,7 @@ class _Writer:
         self._rows = rows
         self._lines: list[str] = []
 
-    def document(self, root: Seen, name: str, file_note: str) -> str:
+    def document(self, root: Seen, name: str, file_note: str, notes: Sequence[str]) -> str:
         """The whole file."""
         rows = f"{self._rows:,} row" + ("" if self._rows == 1 else "s")
         note = f" ({_one_line(file_note)})" if file_note else ""
@@ -84,6 +94,8 @@ class _Writer:
         self._say(
             0, "A field that is not named here breaks the contract; plimsollUnknownFields: allow lets it through."
         )
+        for said in notes:
+            self._say(0, _one_line(said))
         self._put(0, "apiVersion", "v3.1.0")
         self._put(0, "kind", "DataContract")
         self._put(0, "id", _slug(name))
@@ -126,9 +138,9 @@ class _Writer:
     def _place(self, seen: Seen, depth: int, *, of: int, name: str, hidden: bool) -> None:
         """What was seen of a field, or of the items of a list, after its first line."""
         kind = _kind(seen)
-        personal = _personal_word(name) or ("email" if _is_format(seen, "email") else "")
+        personal = self._personal(seen, name)
         if personal and not hidden:
-            self._put(depth, "classification", "personal", f"it looks so ('{personal}'); confirm, or remove")
+            self._put(depth, "classification", "personal", f"{personal}; confirm, or remove")
         hidden = hidden or bool(personal)
         self._type(seen, kind, depth, of)
         self._required(seen, depth, of)
@@ -141,17 +153,33 @@ class _Writer:
         elif kind == "object" and (seen.fields or seen.left_out):
             self._fields(seen, depth, hidden=hidden)
 
+    @staticmethod
+    def _personal(seen: Seen, name: str) -> str:
+        """Why a field looks personal; never what stands in it."""
+        if seen.personal:
+            kinds = ", ".join(f"{kind} in {n:,}" for kind, n in seen.personal.most_common())
+            return f"it holds {kinds} of {seen.given:,} values"
+        word = _personal_word(name) or ("email" if _is_format(seen, "email") else "")
+        return f"it looks so ('{word}')" if word else ""
+
     def _type(self, seen: Seen, kind: str, depth: int, of: int) -> None:
         if not kind:
             several = ", ".join(f"{k} in {n:,}" for k, n in sorted(seen.kinds.items()))
             said = f"several kinds of values ({several})" if several else "always null"
             self._say(depth, f"{said}: no type is claimed")
             return
-        found = next((f for f in ("date", "date-time", "timestamp") if _is_format(seen, f)), "")
-        written = found if seen.rows >= _ROWS_FOR_FORMAT else ""
+        found = next((f for f in _LOGICAL if _is_format(seen, f)), "")
+        either = all(_is_format(seen, f) for f in _DAY_OR_MONTH)
+        written = found if seen.rows >= _ROWS_FOR_FORMAT and not either else ""
         self._put(depth, "logicalType", _LOGICAL.get(written, kind), f"seen in {self._share(seen, seen.given, of)}")
-        if found and not written:
-            self._unsure(depth, f"logicalType: {_LOGICAL[found]}", seen)
+        if either:
+            self._say(depth, f"dates, written {' or '.join(_DAY_OR_MONTH)}: in {_rows(seen)} no day tells which")
+        elif found and not written:
+            form = f" written {found}" if found in DIALECTS else ""
+            self._unsure(depth, f"logicalType: {_LOGICAL[found]}{form}", seen)
+        elif written in DIALECTS:
+            self._line(depth, "logicalTypeOptions:")
+            self._put(depth + 1, "format", _scalar(written, flow=True), f"in all of {_rows(seen)}")
 
     def _required(self, seen: Seen, depth: int, of: int) -> None:
         if seen.given < of:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from plimsoll.contract.rules import Rule, RuleName, Unenforced
+from plimsoll.contract.terms import Quality, Reference, Unique
 from plimsoll.errors import Problem
 from plimsoll.model.words import nearest, quoted
 from plimsoll.model.yaml_source import Path, Source
@@ -24,11 +25,21 @@ class Notes:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.unenforced: list[Unenforced] = []
+        self.qualities: list[Quality] = []
+        self.unique: list[Unique] = []
+        self.references: list[Reference] = []
+        self.read_fields: list[tuple[str, Path]] = []  # that consumers name, and where
+        self.object = ""  # name of the schema object that is being read
 
     def problem(self, code: str, path: Path, message: str, *, fix: str = "", at_key: bool = False) -> None:
         """Something is wrong at a value, or at its key."""
         self.problems.append(self.source.problem(f"contract.{code}", path, message, fix=fix, at_key=at_key))
+
+    def warning(self, code: str, path: Path, message: str, *, fix: str = "") -> None:
+        """Something is understood, and should be written otherwise; named at its key."""
+        self.warnings.append(self.source.problem(f"contract.{code}", path, message, fix=fix, at_key=True))
 
     def unknown(self, code: str, path: Path, what: str, word: str, allowed: Iterable[str]) -> None:
         """A word is not one of those that are allowed; names the nearest."""

@@ -12,12 +12,14 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.contract.odcs_servers import SERVER_TYPES
 from plimsoll.contract.rules import LogicalType, RuleName
 
 API_VERSIONS: Final[Mapping[str, int]] = MappingProxyType(
     {"v3.0.0": 0, "v3.0.1": 0, "v3.0.2": 0, "v3.1.0": 1, "v3.2.0": 2}
 )  # and their minor version
 NEWEST: Final = 2
+BEFORE_3: Final = frozenset({"v2.2.0", "v2.2.1", "v2.2.2"})  # every schema of v3 lists them too
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # text, flag, whole, number, scalar, any, texts, custom; a shape's name; "[name]" for a list of it
     since: int = 0  # minor version
     required: bool = False
+    required_from: int = 0  # required only from this minor version on
     required_until: int = 0  # required only in minor versions before this one; 0: `required` decides
     words: tuple[str, ...] = ()  # what is allowed; empty: anything
 
@@ -74,7 +77,6 @@ TYPES: Final = MappingProxyType(
 
 _PROPERTY: Final = {
     **_ELEMENT,
-    "physicalName": _text(since=1),
     "logicalType": _TEXT,
     "logicalTypeOptions": Key(kind="group"),
     "properties": Key(kind="[property]"),
@@ -109,12 +111,7 @@ METRICS: Final = ("nullValues", "missingValues", "invalidValues", "duplicateValu
 _DIMENSIONS: Final = (
     "accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness",
 )  # fmt: skip
-_SERVER_TYPES: Final = (
-    "api", "athena", "azure", "bigquery", "clickhouse", "databricks", "denodo", "dremio", "duckdb", "exasol", "glue",
-    "hana", "cloudsql", "db2", "hive", "iceberg", "impala", "informix", "kafka", "kinesis", "local", "mysql", "oracle",
-    "postgresql", "postgres", "presto", "pubsub", "redshift", "s3", "sftp", "snowflake", "sqlserver", "synapse",
-    "teradata", "trino", "vertica", "zen", "custom",
-)  # fmt: skip
+_STATEMENT: Final = {"id": _TEXT, "authoritativeDefinitions": _LINKS, "tags": _TEXTS, "customProperties": _CUSTOM}
 
 _SHAPES: Final = (
     Shape(
@@ -129,7 +126,7 @@ _SHAPES: Final = (
             "tags": _TEXTS,
             "servers": Key(kind="[server]"),
             "description": Key(kind="description"),
-            "context": Key(kind="any", since=2),
+            "context": Key(kind="context", since=2),
             "schema": Key(kind="[object]"),
             "support": Key(kind="[support channel]"),
             "price": Key(kind="price"),
@@ -154,23 +151,23 @@ _SHAPES: Final = (
         keys={
             "id": _ID,
             "server": _text(required=True),
-            "type": Key(kind="text", required=True, words=_SERVER_TYPES),
+            "type": Key(kind="text", required=True, words=tuple(SERVER_TYPES)),
             **_texts("description", "environment"),
             "roles": Key(kind="[role]"),
             "customProperties": _CUSTOM,
         },
-        closed_since=None,  # every type of server has keys of its own
+        closed_since=1,  # the keys of its type are known as well: `odcs_servers`
     ),
     Shape(
         name="object",
         keys={
             **_ELEMENT,
             "name": _text(required=True),
-            "logicalType": Key(kind="text", words=("object",)),
+            "logicalType": Key(kind="text", words=("object", "blob")),  # a blob since v3.1
             "dataGranularityDescription": _TEXT,
             "properties": Key(kind="[property]"),
             "relationships": Key(kind="[link between properties]", since=1),
-            "context": Key(kind="any", since=2),
+            "context": Key(kind="context", since=2),
         },
     ),
     Shape(name="property", keys={**_PROPERTY, "name": _text(required=True)}),
@@ -209,27 +206,37 @@ _SHAPES: Final = (
             "metric": Key(kind="text", since=1, words=METRICS),
             **_texts("rule", "query", "engine"),
             "arguments": Key(kind="group"),
-            "implementation": Key(kind="any"),
+            "implementation": Key(kind="text or group"),
             **dict.fromkeys(OPERATORS, Key(kind="any")),
         },
         closed_since=1,
     ),
     Shape(
+        name="context",
+        keys={
+            "instructions": _TEXT,
+            "verifiedStatements": Key(kind="[verified statement]"),
+            "constraints": Key(kind="[constraint]"),
+        },
+    ),
+    Shape(name="verified statement", keys={**_STATEMENT, "question": _text(required=True), "answer": _TEXT}),
+    Shape(name="constraint", keys={**_STATEMENT, "constraint": _text(required=True)}),
+    Shape(
         name="link to a property",
         keys={
-            "id": _ID,
+            "id": Key(kind="text", since=2),
             "type": Key(kind="text", words=("foreignKey",)),
-            "to": Key(kind="any", required=True),
+            "to": Key(kind="reference", required=True),
             "customProperties": _CUSTOM,
         },
     ),
     Shape(
         name="link between properties",
         keys={
-            "id": _ID,
+            "id": Key(kind="text", since=2),
             "type": Key(kind="text", words=("foreignKey",)),
-            "from": Key(kind="any", required=True),
-            "to": Key(kind="any", required=True),
+            "from": Key(kind="reference", required=True),
+            "to": Key(kind="reference", required=True),
             "customProperties": _CUSTOM,
         },
     ),
@@ -277,7 +284,7 @@ _SHAPES: Final = (
         name="member",
         keys={
             "id": _ID,
-            "username": _text(required=True),
+            "username": Key(kind="text", required=True, required_from=1),
             **_texts("name", "description", "role", "dateIn", "dateOut", "replacedByUsername"),
             "tags": _TEXTS,
             "customProperties": _CUSTOM,
@@ -304,8 +311,8 @@ _SHAPES: Final = (
         name="custom property",
         keys={
             "id": _ID,
-            "property": _text(required=True),
-            "value": Key(kind="any", required=True),
+            "property": Key(kind="text", required=True, required_from=1),
+            "value": Key(kind="any", required=True, required_from=1),
             "description": _TEXT,
             "vendor": _text(since=2),
         },
@@ -318,7 +325,7 @@ _LENGTH: Final = {"minLength": "count", "maxLength": "count"}
 _LIMITS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _NUMERIC: Final = {**dict.fromkeys(_LIMITS, "number"), "multipleOf": "positive", "format": "word"}
 _CLOCKED: Final = {
-    **dict.fromkeys(_LIMITS, "moment"), "format": "layout", "timezone": "flag", "defaultTimezone": "note",
+    **dict.fromkeys(_LIMITS, "moment"), "format": "layout", "timezone": "flag", "defaultTimezone": "text",
 }  # fmt: skip
 
 # Options of each logical type, and what kind of value they take.
@@ -337,7 +344,8 @@ OPTIONS: Final[Mapping[LogicalType, Mapping[str, str]]] = MappingProxyType(
         LogicalType.VECTOR: {
             "dimensions": "count",
             "elementType": "word",
-            **dict.fromkeys(("distanceMetric", "embeddingModel", "embeddingModelVersion"), "note"),
+            "distanceMetric": "word",
+            **dict.fromkeys(("embeddingModel", "embeddingModelVersion"), "text"),
             "normalized": "flag",
         },
     }
@@ -359,6 +367,7 @@ ELEMENTS: Final[Mapping[str, tuple[float, float] | None]] = MappingProxyType(
         "float16": None, "bfloat16": None, "float32": None, "float64": None,
     }
 )  # fmt: skip
+DISTANCES: Final = frozenset({"cosine", "dotProduct", "euclidean", "hamming", "manhattan"})
 WHOLE_ELEMENTS: Final = frozenset({"int8", "uint8", "binary"})
 
 # Formats of strings that the checking library asserts.

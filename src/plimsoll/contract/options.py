@@ -7,9 +7,9 @@ from typing import Any, Final, TypeGuard
 
 from plimsoll.contract.dates import ISO_DATE, Layout, iso_time, iso_timestamp, moment, read_layout
 from plimsoll.contract.notes import Notes, kind_of
-from plimsoll.contract.odcs import BASE64, BITS, ELEMENTS, FLOATS, FORMATS, HINTS, OPTIONS, RULES
+from plimsoll.contract.odcs import BASE64, BITS, DISTANCES, ELEMENTS, FLOATS, FORMATS, HINTS, OPTIONS, RULES
 from plimsoll.contract.rules import LogicalType, Rule, RuleName
-from plimsoll.contract.values import read_pattern, read_values
+from plimsoll.contract.values import read_pattern
 from plimsoll.model.words import nearest, quoted
 from plimsoll.model.yaml_source import Path
 
@@ -28,8 +28,8 @@ def read_options(
 ) -> tuple[Rule, ...]:
     """Read ``logicalTypeOptions``.
 
-    An option that the standard does not know for this type is a problem when it is nearly one that it knows, and
-    is listed as not enforced otherwise. ``enum`` is understood here too, as other tools write it.
+    An option that the standard does not know for this type is a problem, as the standard's own schema has it. Without
+    a logical type an option is listed as not enforced: nothing says what it is about.
 
     Args:
         given: as the file gives them.
@@ -75,17 +75,12 @@ class _Options:
             "names": self._names,
             "moment": self._moment,
             "layout": lambda _word, _value: None,  # read before all others
-            "note": lambda _word, _value: None,  # describes; nothing can break it
+            "text": self._text,
         }
 
     def read(self, word: str) -> None:
         """One option."""
         value = self._given[word]
-        if word == "enum":
-            values = read_values(value, (*self._path, word), self._notes, self._type)
-            if values:
-                self._add(RuleName.ENUM, values, word)
-            return
         if self._type is None:
             self._leave(word, "without a logicalType it does not say which values it is about")
             return
@@ -93,11 +88,12 @@ class _Options:
         if word in known:
             self._readers[known[word]](word, value)
             return
-        near = nearest(word, known)
-        if near is not None:
-            self._notes.unknown("unknown-key", (*self._path, word), f"an option of {self._type}", word, known)
+        if word == "enum":
+            said = f"'enum' is not an option of {self._type} in the standard"
+            fix = "list the values under 'enum:' of the property (from v3.2 on), or under customProperties"
+            self._notes.problem("unknown-key", (*self._path, word), said, fix=fix, at_key=True)
         else:
-            self._leave(word, f"it is not an option of {self._type} in the standard")
+            self._notes.unknown("unknown-key", (*self._path, word), f"an option of {self._type}", word, known)
 
     def check_together(self) -> None:
         """Note bounds that no value can be between."""
@@ -180,9 +176,17 @@ class _Options:
         elif self._layout is not None and self._layout.has_offset is not offset:
             self._leave("timezone", f"the format {quoted(self._layout.text)} decides whether an offset is written")
 
+    def _text(self, word: str, value: Any) -> None:
+        """A text that describes; no record can break it."""
+        if not isinstance(value, str):
+            self._mistyped(word, value, "a text")
+
     def _word(self, word: str, value: Any) -> None:
         if not isinstance(value, str):
             self._mistyped(word, value, "a text")
+        elif word == "distanceMetric":
+            if value not in DISTANCES:
+                self._notes.unknown("word", (*self._path, word), "a distance", value, sorted(DISTANCES))
         elif word == "elementType":
             self._bits(word, value, ELEMENTS)
         elif self._type is LogicalType.INTEGER:
@@ -215,15 +219,17 @@ class _Options:
             found = kind_of(value)
             said = f"found {found}; a list of names of fields is asked for"
             self._notes.problem("wrong-type", (*self._path, word), said)
+        elif len(set(value)) != len(value):
+            self._notes.problem("duplicate", (*self._path, word), "a field is named twice", fix="keep one of the two")
         else:
-            self._add(RuleName.REQUIRED, tuple(dict.fromkeys(value)), word)
+            self._add(RuleName.REQUIRED, tuple(value), word)
 
     # -- dates and times
 
     def _read_layout(self) -> Layout | None:
         """How values are written; None when the format is not understood, and is listed."""
         text = self._given.get("format")
-        if text is None:
+        if "format" not in self._given:
             timezone = self._given.get("timezone")
             offset = timezone if isinstance(timezone, bool) else None
             if self._type is LogicalType.DATE:

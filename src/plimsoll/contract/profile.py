@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from plimsoll.contract.dates import is_written, iso_timestamp
+from plimsoll.contract.dates import is_written, iso_timestamp, read_layout
 from plimsoll.errors import UsageError
 
 # Of objects and lists in each other that are described; deeper ones are left open. Each is up to three levels of
@@ -19,7 +19,11 @@ _MAX_FIELDS: Final = 200  # of one object; more names than that are data, not a 
 _MAX_SEEN: Final = 5_000  # places that are described in all
 _MAX_VALUES: Final = 24  # different values that are counted; more are no enumeration
 _MAX_TEXT: Final = 100  # characters of a text that can be one of an enumeration
+_IDENTIFIES: Final = 10**6  # a whole number of fewer digits is no identifier
 _MAX_NAME: Final = 200  # characters of a name that can be a field's
+
+
+Finder = Callable[[str, str], Iterable[str]]  # of a text, and the name of the field it stands in
 
 
 def _format(name: str) -> Callable[[str], bool]:
@@ -27,6 +31,21 @@ def _format(name: str) -> Callable[[str], bool]:
     return is_valid
 
 
+def _written(layout: str) -> Callable[[str], bool]:
+    read = read_layout(layout)
+    return lambda text: is_written(read, text)
+
+
+# Ways to write a date or a time beside ISO 8601. The first two cannot both be meant.
+DIALECTS: Final[Mapping[str, str]] = {
+    "dd/MM/yyyy": "date",
+    "MM/dd/yyyy": "date",
+    "dd.MM.yyyy": "date",
+    "dd-MM-yyyy": "date",
+    "yyyy/MM/dd": "date",
+    "yyyy-MM-dd HH:mm": "timestamp",
+    "yyyy-MM-dd HH:mm:ss": "timestamp",
+}
 _ANY_TIMESTAMP: Final = iso_timestamp(offset=None)
 FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "date": _format("date"),
@@ -34,14 +53,17 @@ FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "timestamp": lambda text: is_written(_ANY_TIMESTAMP, text),
     "uuid": _format("uuid"),
     "email": _format("email"),
+    **{layout: _written(layout) for layout in DIALECTS},
 }
 
 
 class Seen:
     """Everything seen at one place of the records."""
 
-    def __init__(self, depth: int = 0) -> None:
+    def __init__(self, depth: int = 0, name: str = "") -> None:
         self.depth = depth
+        self.name = name  # of the field; of items, that of their list
+        self.personal: Counter[str] = Counter()  # kinds of personal data, and in how many values each was found
         self.rows = 0  # records in which it was seen; the many items of one list are no more evidence than it
         self.last_row = 0
         self.times = 0  # how often a value was there, null or not
@@ -70,7 +92,13 @@ class Seen:
 class Profile:
     """Looks at records, one after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, personal: Finder | None = None) -> None:
+        """Begin.
+
+        Args:
+            personal: says which kinds of personal data stand in a text under a name; None: nothing is looked for.
+        """
+        self._personal = personal
         self.rows = 0
         self.root = Seen()
         self._places = 1
@@ -117,6 +145,8 @@ class Profile:
         if not math.isfinite(value) if isinstance(value, float) else value.bit_length() > 1_000:
             raise self._no_json("a number that is not finite" if isinstance(value, float) else "a number too long")
         seen.kinds["integer" if isinstance(value, int) else "number"] += 1
+        if self._personal is not None and isinstance(value, int) and abs(value) >= _IDENTIFIES:
+            seen.personal.update(set(self._personal(str(value), seen.name)))
         if seen.low is None or value < seen.low:
             seen.low, seen.at_low = value, 0
         if seen.high is None or value > seen.high:
@@ -129,6 +159,8 @@ class Profile:
             value.encode()
         except UnicodeEncodeError:
             raise self._no_json("half a character (a lone surrogate)") from None
+        if self._personal is not None:
+            seen.personal.update(set(self._personal(value, seen.name)))
         n = len(value)
         seen.shortest = min(seen.shortest, n) if seen.kinds["string"] else n
         seen.longest = max(seen.longest, n)
@@ -147,7 +179,7 @@ class Profile:
         seen.most = max(seen.most, n)
         seen.kinds["array"] += 1
         if value and seen.items is None:
-            seen.items = self._new(seen)
+            seen.items = self._new(seen, seen.name)
         if seen.items is not None:
             for item in value:
                 self._add(seen.items, item)
@@ -159,16 +191,16 @@ class Profile:
                 raise self._no_json(f"a name that is {type(name).__name__}")
             if name not in seen.fields:
                 fits = name.strip() and len(name) <= _MAX_NAME and len(seen.fields) < _MAX_FIELDS
-                below = self._new(seen) if fits else None
+                below = self._new(seen, name) if fits else None
                 if below is None:
                     seen.left_out = True
                     continue
                 seen.fields[name] = below
             self._add(seen.fields[name], item)
 
-    def _new(self, above: Seen) -> Seen | None:
+    def _new(self, above: Seen, name: str) -> Seen | None:
         """Room for one more place; None when there is none left, or it would be too deep."""
         if above.depth >= MAX_DEPTH or self._places >= _MAX_SEEN:
             return None
         self._places += 1
-        return Seen(above.depth + 1)
+        return Seen(above.depth + 1, name)

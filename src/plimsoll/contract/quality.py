@@ -10,6 +10,7 @@ import msgspec
 from plimsoll.contract.notes import Notes
 from plimsoll.contract.odcs import OPERATORS
 from plimsoll.contract.rules import LogicalType, Rule, RuleName
+from plimsoll.contract.terms import Operator, Quality
 from plimsoll.contract.values import read_pattern, read_values
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Path
@@ -64,7 +65,9 @@ def read_quality(
             continue
         one = _Quality(item, (*path, i), notes, field=field, minor=minor, logical=logical)
         one.check_form()
+        left = len(notes.unenforced)
         demands = one.demands() if of_property else one.leave_all()
+        notes.qualities.append(one.rule(per_record=len(notes.unenforced) == left))
         rules += demands.rules
         required = required or demands.required
     return Demands(tuple(rules), required)
@@ -91,6 +94,32 @@ class _Quality:
         arguments = item.get("arguments")
         self._arguments: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
 
+    def rule(self, *, per_record: bool) -> Quality:
+        """The rule as it stands, for who checks all records of a delivery."""
+        where = self._notes.source.where(self._path)
+        given = [word for word in OPERATORS if word in self._item]
+        operator = Operator(given[0]) if len(given) == 1 and self._kind in {"library", "sql"} else None
+        limit = self._item[operator] if operator is not None else None
+        severity = str(self._item.get("severity") or "error")
+        return Quality(
+            object=self._notes.object,
+            field=self._field,
+            kind=self._kind,
+            metric=self._metric if self._kind == "library" else "",
+            operator=operator,
+            limit=tuple(limit) if isinstance(limit, list) else limit,
+            percent=self._item.get("unit") == "percent",
+            severity=severity,
+            advice=severity.casefold() in _ADVICE,
+            dimension=_word(self._item, "dimension"),
+            arguments=self._arguments,
+            query=_word(self._item, "query"),
+            engine=_word(self._item, "engine"),
+            per_record=per_record,
+            line=where.line,
+            column=where.column,
+        )
+
     def check_form(self) -> None:
         """Note what the standard demands of a rule of this type and is not there."""
         needs = {"sql": ("query",), "custom": ("engine", "implementation")}.get(self._kind, ())
@@ -103,7 +132,22 @@ class _Quality:
         elif self._kind == "library" and self._minor >= 1 and "metric" not in self._item:
             fix = "write 'metric: …'; 'rule' is its name of before v3.1"
             self._notes.problem("missing", self._path, "this quality rule has no 'metric'", fix=fix)
+        if self._minor >= 1:
+            self._check_others()
         self._check_operators()
+
+    def _check_others(self) -> None:
+        """Note keys that mean something to rules of another type."""
+        library = self._kind == "library" or "metric" in self._item
+        known = {
+            "query": self._kind == "sql",
+            **dict.fromkeys(("engine", "implementation"), self._kind == "custom"),
+            **dict.fromkeys(("rule", "arguments"), library),
+            **dict.fromkeys(OPERATORS, library or self._kind == "sql"),
+        }
+        for word in (word for word, fits in known.items() if word in self._item and not fits):
+            said = f"'{word}' means nothing in a quality rule of type {self._kind}"
+            self._notes.problem("unknown-key", (*self._path, word), said, fix="remove it", at_key=True)
 
     def _check_operators(self) -> None:
         given = [word for word in OPERATORS if word in self._item]

@@ -1,15 +1,20 @@
 """What a contract says of one record: the rule representation that every check is compiled from.
 
 It is read from ODCS (`read`), and compiled to JSON Schema (`schema`). It keeps the place of each rule, so that a
-check, a comparison of two contracts, or a query made from it can name the line it comes from.
+check, a comparison of two contracts, or a query made from it can name the line it comes from. What is about all records
+of a delivery, and about who stands around it, is in `terms`.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+
+from plimsoll.contract.terms import Terms
+from plimsoll.errors import Problem
 
 
 class LogicalType(enum.StrEnum):
@@ -59,6 +64,7 @@ class RuleName(enum.StrEnum):
     MIN_PROPERTIES = "minProperties"
     MAX_PROPERTIES = "maxProperties"
     REQUIRED = "required"  # fields that must exist in an object, be they null
+    NOT_NULL = "notNull"  # it may be missing, and is not null where it is there (JSON Schema's own sense of a type)
 
 
 BOUNDS = frozenset({RuleName.MINIMUM, RuleName.MAXIMUM, RuleName.EXCLUSIVE_MINIMUM, RuleName.EXCLUSIVE_MAXIMUM})
@@ -94,6 +100,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     classified: bool = False  # its values may not be shown
     aliases: tuple[str, ...] = ()  # former names
     coercions: tuple[str, ...] = ()  # in the order in which they are tried
+    unit: str = ""  # what a number counts: "EUR", "mm"; empty: the contract does not say
 
     def under(self, step: str | int) -> Field | None:
         """What is declared one step further down; None when nothing is."""
@@ -104,10 +111,31 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return next((f for f in self.fields if f.name == step), None)
 
     @property
+    def nullable(self) -> bool:
+        """Whether null is a value that it may have."""
+        return not self.required and not any(r.name is RuleName.NOT_NULL for r in self.rules)
+
+    @property
     def hides(self) -> bool:
         """Whether a value at this place may hold something classified, its own or of a field below it."""
         below = (*self.fields, *(f for f in (self.items, self.key, self.value) if f is not None))
         return self.classified or any(f.hides for f in below)
+
+
+def paths_of(field: Field, name: str) -> Iterator[str]:
+    """Every place below a field, dotted: ``claim.parts[].n``.
+
+    Args:
+        field: a record, or any field.
+        name: what stands before the first dot; empty: nothing does.
+    """
+    if name:
+        yield name
+    for below in field.fields:
+        yield from paths_of(below, f"{name}.{below.name}" if name else below.name)
+    for part, step in ((field.items, "[]"), (field.key, ".key"), (field.value, ".value")):
+        if part is not None:
+            yield from paths_of(part, f"{name}{step}")
 
 
 class Unenforced(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,10 +159,13 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     api_version: str = ""  # "v3.1.0"
     status: str = ""
+    standard: str = "odcs"  # what it is written in: odcs, json-schema, pydantic
     sources: tuple[str, ...] = ()  # names under servers; a record's source chooses its contract by them
     objects: tuple[Field, ...] = ()  # one for each schema object
     record: Field | None = None  # the schema object that a record is checked against; None: there is none
     unenforced: tuple[Unenforced, ...] = ()  # in the order of the file
+    warnings: tuple[Problem, ...] = ()  # what is understood and should be written otherwise, in the order of the file
+    terms: Terms = Terms()  # what it says beyond single records
     document: dict[str, Any] = {}  # everything in the file, as plain values
 
     @property

@@ -81,11 +81,11 @@ def to_schema(field: Field, formats: Formats) -> dict[str, Any]:
     """
     schema: dict[str, Any] = {}
     if field.type is None:
-        if field.required:
+        if not field.nullable:
             schema["type"] = list(_ANYTHING_BUT_NULL)
     else:
         word = _WORDS[field.type]
-        schema["type"] = word if field.required else [word, "null"]
+        schema["type"] = [word, "null"] if field.nullable else word
     for rule in field.rules:
         if not (field.type is not None and field.type.is_temporal and rule.name in _TEMPORAL):
             _add(schema, _keyword(rule, field))
@@ -107,7 +107,9 @@ def _add(schema: dict[str, Any], keyword: dict[str, Any]) -> None:
 
 def _keyword(rule: Rule, field: Field) -> dict[str, Any]:
     if rule.name is RuleName.ENUM:
-        return {"enum": [*rule.value] if field.required else [*rule.value, None]}
+        return {"enum": [*rule.value, None] if field.nullable else [*rule.value]}
+    if rule.name is RuleName.NOT_NULL:
+        return {}  # the type says it
     if rule.name is RuleName.MISSING_VALUES:
         return {"not": {"enum": list(rule.value)}}
     if rule.name is RuleName.REQUIRED:
@@ -126,7 +128,9 @@ def _add_parts(schema: dict[str, Any], field: Field, formats: Formats) -> None:
             schema["properties"] = {f.name: to_schema(f, formats) for f in field.fields}
         if field.closed:
             # A name that must exist may exist, whether or not the contract says what it holds.
-            schema["properties"].update({n: True for n in schema.get("required", []) if field.under(n) is None})
+            schema.setdefault("properties", {}).update(
+                {n: True for n in schema.get("required", []) if field.under(n) is None}
+            )
             schema["additionalProperties"] = False
     elif field.type is LogicalType.ARRAY and field.items is not None:
         schema["items"] = to_schema(field.items, formats)

@@ -1,0 +1,250 @@
+"""A delivery held to its contract: each record by itself, and all of them together.
+
+Beside what each record keeps by itself, all of them together must: have every field that the contract names in one
+record at least, have no value of a unique field or key twice, and keep the quality rules of the standard's library.
+Queries are for who has a database: they are listed, and not measured here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import jsonschema_rs
+import msgspec
+
+from plimsoll.contract.check import Checked, Checker
+from plimsoll.contract.patterns import ENGINE
+from plimsoll.contract.rules import Contract, Field, LogicalType
+from plimsoll.contract.terms import Quality, Unique
+
+_NOT_MEASURED: Final = {
+    "sql": "a query needs a database",
+    "text": "it is prose for people to read",
+    "custom": "it is written for another tool",
+}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule over all records."""
+
+    rule: str  # presence, unique, primaryKey, quality.rowCount, …
+    field: str  # dotted
+    line: int
+    holds: bool | None  # None: it is not measured here
+    advice: bool = False  # it reports and refuses nothing
+    said: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a delivery."""
+
+    rows: int
+    broken: int  # records that break the contract by themselves
+    findings: tuple[Finding, ...]  # in the order of the contract
+
+    @property
+    def passed(self) -> bool:
+        """Whether every record and every rule that was measured holds; without a record nothing does."""
+        return self.rows > 0 and not self.broken and all(f.holds is not False or f.advice for f in self.findings)
+
+
+class Delivery:
+    """Takes the records of one delivery, one after another.
+
+    Values of unique fields are remembered as eight bytes each: of a hundred million, two that differ are taken for
+    equal with a chance of one in four thousand.
+    """
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        record = checker.contract.record
+        self._record = record
+        self._rows = 0
+        self._broken = 0
+        self._seen: set[str] = set()
+        self._unique = [_Values(u, record) for u in _of(checker.contract, record)]
+        self._counts = [
+            _Count(q, record) for q in checker.contract.terms.qualities if record and q.object == record.name
+        ]
+
+    def add(self, value: Any) -> Checked:
+        """Check one record by itself, and remember what all of them must tell."""
+        checked = self._checker.check(value)
+        self._rows += 1
+        self._broken += bool(checked.reasons)
+        if isinstance(checked.value, dict):
+            self._seen.update(checked.value)
+        for values in self._unique:
+            values.add(checked.value)
+        for count in self._counts:
+            count.add(checked.value)
+        return checked
+
+    def add_unread(self) -> None:
+        """One record that could not be read at all."""
+        self._rows += 1
+        self._broken += 1
+
+    def verdict(self) -> Verdict:
+        """What can be said of all records that were taken."""
+        found = [*self._presence(), *(v.finding() for v in self._unique)]
+        found += [count.finding(self._rows) for count in self._counts]
+        found.sort(key=lambda f: f.line)
+        return Verdict(rows=self._rows, broken=self._broken, findings=tuple(found))
+
+    def _presence(self) -> Iterator[Finding]:
+        """A field that stands in no record at all: the column is not there, be it optional in each."""
+        record = self._record
+        if record is None or not self._rows:
+            return
+        for field in record.fields:
+            there = field.name in self._seen
+            said = "it stands in some record" if there else f"it stands in none of {self._rows:,} records"
+            dotted = f"{record.name}.{field.name}"
+            yield Finding(rule="presence", field=dotted, line=field.line, holds=there, said=said)
+
+
+def _of(contract: Contract, record: Field | None) -> list[Unique]:
+    return [u for u in contract.terms.unique if record is not None and u.object == record.name]
+
+
+class _Values:
+    """The values of a unique field, or of a key."""
+
+    def __init__(self, unique: Unique, record: Field | None) -> None:
+        self._rule = unique
+        self._paths = [_steps(name, record) for name in unique.fields]
+        self._seen: set[bytes] = set()
+        self._twice = 0
+
+    def add(self, value: Any) -> None:
+        places = [list(_at(value, path)) for path in self._paths]
+        # A field in a list has many values; a key of several fields has one of each.
+        for values in zip(*places, strict=False) if len(places) > 1 else ((v,) for v in places[0]):
+            if any(v is None for v in values):
+                continue  # what is not there is like nothing else
+            mark = _mark(values)
+            self._twice += mark in self._seen
+            self._seen.add(mark)
+
+    def finding(self) -> Finding:
+        rule = self._rule
+        name = "primaryKey" if rule.primary else "unique"
+        said = f"{self._twice:,} values stand there again" if self._twice else "no value stands there twice"
+        return Finding(rule=name, field=", ".join(rule.fields), line=rule.line, holds=not self._twice, said=said)
+
+
+class _Count:
+    """A quality rule of the library, counted."""
+
+    def __init__(self, rule: Quality, record: Field | None) -> None:
+        self._rule = rule
+        self._path = _steps(rule.field, record)
+        self._keys = rule.arguments.get("properties")
+        self._missing = rule.arguments.get("missingValues")
+        self._count = 0
+        self._seen: set[bytes] = set()
+        pattern = rule.arguments.get("pattern")
+        of_text = {"type": "string", "pattern": pattern} if isinstance(pattern, str) else {}
+        self._matches = jsonschema_rs.validator_for(of_text, pattern_options=ENGINE).is_valid
+
+    def add(self, value: Any) -> None:
+        metric = self._rule.metric
+        if metric == "duplicateValues":
+            self._add_duplicate(value)
+            return
+        values = list(_at(value, self._path)) or [None]
+        if metric == "nullValues":
+            self._count += any(v is None for v in values)
+        elif metric == "missingValues":
+            missing = self._missing if isinstance(self._missing, list) else [None, ""]
+            self._count += any(_holds(missing, v) for v in values)
+        elif metric == "invalidValues":
+            self._count += any(v is not None and not self._valid(v) for v in values)
+
+    def _add_duplicate(self, value: Any) -> None:
+        if isinstance(self._keys, list):
+            values = tuple(value.get(k) if isinstance(value, dict) else None for k in self._keys)
+        else:
+            values = tuple(_at(value, self._path))
+        if values and all(v is not None for v in values):
+            mark = _mark(values)
+            self._count += mark in self._seen
+            self._seen.add(mark)
+
+    def _valid(self, value: Any) -> bool:
+        allowed = self._rule.arguments.get("validValues")
+        return (not isinstance(allowed, list) or _holds(allowed, value)) and self._matches(value)
+
+    def finding(self, rows: int) -> Finding:
+        rule = self._rule
+        name = f"quality.{rule.metric or rule.kind}"
+        why = _NOT_MEASURED.get(rule.kind, "" if rule.operator is not None else "it compares with nothing")
+        if why:
+            return Finding(rule=name, field=rule.field, line=rule.line, holds=None, advice=rule.advice, said=why)
+        count = rows if rule.metric == "rowCount" else self._count
+        figure: float = 100 * count / rows if rule.percent and rows else count
+        assert rule.operator is not None
+        holds = rule.operator.holds(figure, rule.limit)
+        unit = "%" if rule.percent else ""
+        said = f"{figure:g}{unit}, and {rule.operator} {rule.limit}{unit}"
+        return Finding(rule=name, field=rule.field, line=rule.line, holds=holds, advice=rule.advice, said=said)
+
+
+def _holds(values: list[Any], value: Any) -> bool:
+    return any(isinstance(v, bool) is isinstance(value, bool) and v == value for v in values)
+
+
+def _mark(values: tuple[Any, ...]) -> bytes:
+    """Eight bytes that stand for values; 1 and 1.0 are one value, and true is none of them."""
+    plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
+    written = json.dumps(plain, sort_keys=True, default=str, separators=(",", ":"))
+    return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+# -- places in a record
+
+
+def _steps(name: str, record: Field | None) -> list[str]:
+    """The steps of a dotted field below its schema object; names may hold dots themselves."""
+    if record is None or not name.startswith(f"{record.name}."):
+        return []
+    rest, field = name[len(record.name) + 1 :], record
+    steps: list[str] = []
+    while rest:
+        step, below = _next(rest, field)
+        if step is None:
+            return steps
+        steps.append(step)
+        rest, field = (
+            rest.removeprefix(step.removeprefix(".")).removeprefix("."),
+            below or Field(name="", line=0, column=0),
+        )
+    return steps
+
+
+def _next(rest: str, field: Field) -> tuple[str | None, Field | None]:
+    if rest.startswith("[]"):
+        return "[]", field.items
+    if field.type is LogicalType.MAP and (rest == "value" or rest.startswith(("value.", "value["))):
+        return ".value", field.value
+    named = [f for f in field.fields if rest == f.name or rest.startswith((f"{f.name}.", f"{f.name}["))]
+    found = max(named, key=lambda f: len(f.name), default=None)
+    return (None, None) if found is None else (found.name, found)
+
+
+def _at(value: Any, steps: list[str]) -> Iterator[Any]:
+    """Every value at a place; None where there is nothing."""
+    if not steps:
+        yield value
+    elif steps[0] == "[]":
+        for item in value if isinstance(value, list) else ():
+            yield from _at(item, steps[1:])
+    elif steps[0] == ".value":
+        for item in value.values() if isinstance(value, dict) else ():
+            yield from _at(item, steps[1:])
+    else:
+        yield from _at(value.get(steps[0]) if isinstance(value, dict) else None, steps[1:])
