@@ -11,8 +11,7 @@ from plimsoll.model.words import nearest
 
 COMMANDS: Final = (
     "accept", "assess", "check", "completion", "contract", "control", "decide", "demo", "gate", "govern",
-    "health-check", "init",
-    "keys", "ledger", "quarantine", "rollout", "serve", "threshold", "token", "verify",
+    "health-check", "init", "keys", "ledger", "quarantine", "rollout", "serve", "threshold", "token", "verify",
 )  # fmt: skip
 
 
