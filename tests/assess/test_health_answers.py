@@ -224,6 +224,11 @@ class TestTwoSamples:
             called += any(d.apart is Apart.DIFFERENT for d in compare(a, b))
         assert called == 0
 
+    def test_live_records_that_cannot_be_compared_are_told(self, claims, tmp_path):
+        two = [written(tmp_path / f"{name}.jsonl", streams.live(seed=9)) for name in "ab"]
+        found = reasons(checked(*two, live=(claims,)), Asked.LIVE)["health.nothing-compared"]
+        assert found.answer is Answer.UNCLEAR
+
     def test_a_field_that_only_one_of_them_has_is_a_difference_and_ids_are_none(self):
         a = [Column("id", [*range(100)]), Column("old", ["x"] * 100)]
         b = [Column("id", [*range(900, 1_000)]), Column("new", ["x"] * 100)]

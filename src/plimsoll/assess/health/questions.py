@@ -51,6 +51,10 @@ def is_it_live(
     both = [*((seen, "") for seen in sample), *((seen, " (live)") for seen in live)]
     reasons = [_signs_reason(seen, mark, judge_fresh=judge_fresh) for seen, mark in both if seen.found.records]
     reasons += _apart(differences)
+    if live and not differences:
+        said = "the live records could not be compared: no source has the name of one in the sample"
+        fix = "give files of the same names, or one of each"
+        reasons.append(Reason(code="health.nothing-compared", answer=Answer.UNCLEAR, said=said, fix=fix))
     answer = answer_of(reasons)
     if not reasons:
         said = "There is no record to tell by."
