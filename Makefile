@@ -13,12 +13,12 @@ demo: setup ## the whole story on real data, in about a minute
 	@$(BIN)/plimsoll demo
 
 # What measures load or time has no neighbour: it runs after the others, one by one. No test at all is a failure of either.
-# The package is compiled beforehand: some tests start hundreds of processes, and where PYTHONDONTWRITEBYTECODE is set each
+# The package is compiled beforehand: the tests start hundreds of processes, and where PYTHONDONTWRITEBYTECODE is set each
 # of them would compile it for itself.
 test: setup ## the default test suite
 	@scripts/system-packages.sh
 	@$(BIN)/python -m compileall -q src
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone and not slow"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not alone and not slow"
 	@$(BIN)/python -m pytest -m "alone and not slow"
 
 check: setup ## format, lint, types, layers

@@ -19,7 +19,8 @@ case "$(basename "$0") $*" in
   *"$FAILS"*) exit "$CODE" ;;
 esac
 """
-TOGETHER = "python -m pytest -n 2 --dist worksteal -m not alone and not slow"
+COMPILE = "python -m compileall -q src"
+TOGETHER = "python -m pytest -n 3 --dist worksteal -m not alone and not slow"
 ALONE = "python -m pytest -m alone and not slow"
 
 
@@ -53,7 +54,7 @@ def run(project, *command, fails="nothing at all", code=1):
 def test_what_measures_load_runs_after_the_others_and_one_by_one(project):
     code, calls = run(project, "make", "test")
     assert code == 0
-    assert calls == ["system-packages.sh ", TOGETHER, ALONE]
+    assert calls == ["system-packages.sh ", COMPILE, TOGETHER, ALONE]
 
 
 @pytest.mark.parametrize("fails", ["system-packages.sh", "not alone", "-m alone"])

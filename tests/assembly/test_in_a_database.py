@@ -151,7 +151,7 @@ def test_an_answer_never_leaves_without_its_record_while_the_server_comes_and_go
             time.sleep(0.5)
             postgres_server.start_again()
         before = len(answered)
-        wait_until(lambda: len(answered) > before + 20, seconds=20)
+        wait_until(lambda: len(answered) > before + 20 and guard.is_steered, seconds=20)
         stop.set()
         for thread in threads:
             thread.join()

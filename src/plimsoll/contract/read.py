@@ -54,8 +54,8 @@ def read_contract_bytes(raw: bytes, file: str) -> Contract:
 def _as_yaml(text: str) -> str:
     r"""JSON as the YAML that it nearly is: a character that JSON writes as two escapes has one of its own in YAML.
 
-    >>> _as_yaml('{"a": "\ud83d\ude00"}')
-    '{"a": "\U0001f600"}'
+    >>> _as_yaml('{"a": "\\ud83d\\ude00"}')
+    '{"a": "\\U0001f600"}'
     """
     if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return text

@@ -85,10 +85,10 @@ def _check_origin(module: Any, name: str, search: Iterable[Path]) -> None:
 def said(why: BaseException) -> str:
     """Type and message of an error, which may fail to describe itself; at most 500 characters of them."""
     try:
-        text = str(why)
+        text = f": {why}"
     except Exception:  # noqa: BLE001 - whatever a target's own exception does when it is asked
-        text = "<no message>"
-    return f"{type(why).__name__}: {text}"[:_SAID]
+        text = ""
+    return f"{type(why).__name__}{text}"[:_SAID]
 
 
 _SAID: Final = 500  # of what a target says of its own failure, a record keeps no more

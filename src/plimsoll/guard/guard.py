@@ -476,7 +476,8 @@ class Guard:
     @property
     def is_steered(self) -> bool:
         """Whether control entries reach this guard."""
-        return self._follower is not None and self._follower.error is None
+        follower = self._follower
+        return follower is not None and follower.error is None and follower.trouble is None
 
     def _after_fork(self) -> None:
         self._pid = os.getpid()
