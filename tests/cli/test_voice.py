@@ -128,7 +128,7 @@ def test_who_stops_reading_ends_the_command_without_a_word(tiny):
 
 def test_help_that_nobody_reads_to_its_end_is_no_error():
     done = subprocess.run(
-        ["bash", "-c", f"{PLIMSOLL} --help | true; {PLIMSOLL} check --help | true"],
+        ["bash", "-c", f"{PLIMSOLL} --help | true; {PLIMSOLL} check --help | true; {PLIMSOLL} rollout --help | true"],
         capture_output=True, env=environment(), timeout=30, check=False,
     )  # fmt: skip
     assert done.stderr == b""

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cli import warm
+
 PLIMSOLL = str(Path(sys.executable).with_name("plimsoll"))
 PEOPLE = {
     "business": "head@example.org",
@@ -121,16 +123,20 @@ def plimsoll(
     prefix: Sequence[str] = (),
 ) -> Ran:
     """Run the installed command; no traceback may be seen without --debug."""
-    done = subprocess.run(
-        [*prefix, PLIMSOLL, *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        timeout=timeout,
-        env=environment(env),
-        check=False,
-    )
-    ran = Ran(done.returncode, done.stdout, done.stderr)
+    said = [str(argument) for argument in arguments]
+    if prefix or not warm.can_run(env):
+        done = subprocess.run(
+            [*prefix, PLIMSOLL, *said],
+            cwd=cwd,
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            env=environment(env),
+            check=False,
+        )
+        ran = Ran(done.returncode, done.stdout, done.stderr)
+    else:
+        ran = Ran(*warm.run(PLIMSOLL, said, cwd=cwd, stdin=stdin, env=environment(env), timeout=timeout))
     if "--debug" not in arguments:
         assert "Traceback" not in ran.stdout + ran.stderr, ran
     return ran
@@ -138,7 +144,7 @@ def plimsoll(
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours, without what could change how the command speaks."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PLIMSOLL", "NO_COLOR", "PYTEST"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PLIMSOLL", "NO_COLOR", "PYTEST", "PYTHONUNBUFFERED"))}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(more or {})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -39,7 +40,7 @@ def _guarded(name: str, rest: list[str], out: Out, interrupt: Interrupt, *, debu
     try:
         code, problems = _run(name, rest, out, debug=debug)
     except SystemExit as stop:  # argparse's --help
-        return stop.code if isinstance(stop.code, int) else 0
+        return _read_to_its_end(stop.code if isinstance(stop.code, int) else 0)
     except BaseException as error:  # noqa: BLE001 - the one place where everything ends: nothing is shown raw
         if debug:
             traceback.print_exc()
@@ -50,12 +51,22 @@ def _guarded(name: str, rest: list[str], out: Out, interrupt: Interrupt, *, debu
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return INTERRUPTED
+        return _read_to_its_end(INTERRUPTED)
     except PlimsollError as error:  # the output itself cannot be written
         out.let_go()
         out.json = False
         out.end(ok=False, problems=error.problems)
         return error.exit_code
+    return code
+
+
+def _read_to_its_end(code: int) -> int:
+    """The exit code, once what was printed is out; what nobody reads must not fail at the interpreter's end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
     return code
 
 
