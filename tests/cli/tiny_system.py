@@ -144,7 +144,9 @@ def plimsoll(
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours, without what could change how the command speaks."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PLIMSOLL", "NO_COLOR", "PYTEST", "PYTHONUNBUFFERED"))}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("PLIMSOLL", "NO_COLOR", "PYTEST", "PYTHONUNBUFFERED"))
+    }
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(more or {})
 
 
