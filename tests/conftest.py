@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from plimsoll.testing.postgres import TemporaryServer, programs
+
+# Tests write a module and a second version of it within one second, which Python cannot tell apart by time and size.
+sys.dont_write_bytecode = True
 
 # In CI the same examples every time, so that a change is judged by what it changed; at a desk, new ones every time.
 # No deadline: two cores are shared with whatever else runs, and no test here is about time.

@@ -79,7 +79,7 @@ def _started(program: str) -> socket.socket:
     if _warm is None or _warm[0] != os.getpid() or _warm[1].poll() is not None:
         ours, theirs = socket.socketpair()
         process = subprocess.Popen(
-            [sys.executable, "-u", __file__, str(theirs.fileno()), program],
+            [sys.executable, "-B", __file__, str(theirs.fileno()), program],
             pass_fds=[theirs.fileno()],
             env={**{k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL")}},
             stdin=subprocess.DEVNULL,

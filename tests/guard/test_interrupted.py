@@ -199,9 +199,9 @@ def interrupt():
 threading.Thread(target=interrupt, daemon=True).start()
 try:
     guard.decide("read", {"amount": 1})
-    print("it went on")
+    print("it went on", flush=True)
 except KeyboardInterrupt:
-    print("interrupted", guard.health().targets[0].waiting)
+    print("interrupted", guard.health().targets[0].waiting, flush=True)
 ledger.close()
 os._exit(0)
 """
