@@ -591,7 +591,7 @@ def test_a_stream_whose_promise_was_altered_is_named(record: Record) -> None:
 
 
 def test_a_false_checkpoint_entry_is_named_and_not_believed(record: Record) -> None:
-    size = r"replace(body,'\n200\n','\n201\n')"  # of the note, and not digits of an id that are the same
+    size = """replace(body,'"size":200,','"size":201,')"""  # and not digits of an id that are the same
     record.sql(f"UPDATE entries SET body=CAST({size} AS BLOB) WHERE id=?", key_of(1, ROOT))
     finding = only(record.verify())
     assert finding.entry == f"{record.stream(ROOT)}-1"
