@@ -14,12 +14,20 @@ from plimsoll.policy.spend import tokens_of
 _TYPE: Final = "undeclared"  # of what names no declared type
 
 
+class _Sums:
+    __slots__ = ("answered", "costs", "decisions", "input_tokens", "output_tokens")
+
+    def __init__(self) -> None:
+        self.decisions = self.answered = self.input_tokens = self.output_tokens = 0
+        self.costs: dict[str, float] = {}  # by currency
+
+
 class Used:
     """Counts that only grow. Safe to use from several threads; the guards of all releases of a process share one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[str, float] = {}
+        self._sums: dict[tuple[str, str], _Sums] = {}
 
     def add(self, release: str, passage: Passage, cost: str) -> None:
         """Count a decision that is on record.
@@ -31,20 +39,26 @@ class Used:
         """
         result = passage.result
         read, written = (0, 0) if result is None else tokens_of(result.usage)
-        amount, _, currency = cost.partition(" ")
-        found: dict[str, float] = {
-            "decisions": 1,
-            "answered": passage.disposition is Disposition.ANSWERED,
-            "input_tokens": read,
-            "output_tokens": written,
-            **({f"cost {currency}": float(Decimal(amount))} if cost else {}),
-        }
-        head = f"{release}\t{_TYPE if passage.kind is None else passage.kind.name}\t"
+        of = release, _TYPE if passage.kind is None else passage.kind.name
         with self._lock:
-            for name, count in found.items():
-                self._counts[head + name] = self._counts.get(head + name, 0) + count
+            sums = self._sums.get(of)
+            if sums is None:
+                sums = self._sums[of] = _Sums()
+            sums.decisions += 1
+            sums.answered += passage.disposition is Disposition.ANSWERED
+            sums.input_tokens += read
+            sums.output_tokens += written
+            if cost:
+                amount, _, currency = cost.partition(" ")
+                sums.costs[currency] = sums.costs.get(currency, 0.0) + float(Decimal(amount))
 
     def counts(self) -> Mapping[str, float]:
         """Release, type and name, joined by tabs, and how much."""
+        found: dict[str, float] = {}
         with self._lock:
-            return dict(self._counts)
+            for (release, type_), sums in self._sums.items():
+                head = f"{release}\t{type_}\t"
+                for name in ("decisions", "answered", "input_tokens", "output_tokens"):
+                    found[head + name] = getattr(sums, name)
+                found |= {f"{head}cost {currency}": amount for currency, amount in sums.costs.items()}
+        return found

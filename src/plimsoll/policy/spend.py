@@ -89,8 +89,22 @@ def tokens_of(usage: Mapping[str, Any]) -> tuple[int, int]:
     >>> tokens_of({"prompt_tokens": 1200, "output_tokens": 345.0, "total_tokens": 1545})
     (1200, 345)
     """
-    read = {name: count for name, value in usage.items() if (count := _count(value)) is not None}
-    return math.ceil(_largest(read, _INPUT) or 0), math.ceil(_largest(read, _OUTPUT) or 0)
+    return _tokens(usage, _INPUT), _tokens(usage, _OUTPUT)
+
+
+def _tokens(usage: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    most = 0
+    for name in names:
+        value = usage.get(name)
+        if value is None:
+            continue
+        if type(value) is int:  # as nearly everybody says it; no decimal has to be made
+            count = value if value < _ABSURD else 0
+        else:
+            exact = _count(value)
+            count = 0 if exact is None else math.ceil(exact)
+        most = max(most, count)
+    return most
 
 
 def _largest(read: Mapping[str, Decimal], names: tuple[str, ...]) -> Decimal | None:
