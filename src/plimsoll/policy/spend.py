@@ -98,8 +98,8 @@ def _tokens(usage: Mapping[str, Any], names: tuple[str, ...]) -> int:
         value = usage.get(name)
         if value is None:
             continue
-        if type(value) is int:  # as nearly everybody says it; no decimal has to be made
-            count = value if value < _ABSURD else 0
+        if type(value) is int or (type(value) is float and value.is_integer()):
+            count = int(value) if value < _ABSURD else 0  # as nearly everybody says it; no decimal has to be made
         else:
             exact = _count(value)
             count = 0 if exact is None else math.ceil(exact)
