@@ -321,7 +321,8 @@ STRICTER = (
     "takes two numbers, the smaller first",
     "'from' has",
     "is already on line",
-    "the field is ",
+    "the field is string",
+    "the field is boolean",
     "is listed twice",
     "is not an option of boolean",
     "does not say which values are valid",
@@ -330,16 +331,16 @@ STRICTER = (
 
 @pytest.mark.parametrize("minor", [0, 1, 2])
 def test_every_thirty_first_change_of_a_document_gets_the_verdict_of_its_own_versions_schema(minor):
-    compare(minor, list(mutations(base(minor)))[::31])
+    compare(minor, list(mutations(base(minor)))[::31], at_least=150)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("minor", [0, 1, 2])
 def test_every_change_of_a_document_gets_the_verdict_of_its_own_versions_schema(minor):
-    compare(minor, list(mutations(base(minor))))
+    compare(minor, list(mutations(base(minor))), at_least=5000)
 
 
-def compare(minor, cases):
+def compare(minor, cases, at_least):
     assert ours(base(minor)) == []
     assert ORACLES[minor].is_valid(base(minor))
     disagreed = []
@@ -350,7 +351,7 @@ def compare(minor, cases):
             disagreed.append((place, what, "the schema refuses it, we do not"))
         if valid and found and not all(any(words in said for words in STRICTER) for said in found):
             disagreed.append((place, what, found))
-    assert len(cases) > 150
+    assert len(cases) > at_least
     assert disagreed == []
 
 
