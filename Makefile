@@ -18,7 +18,7 @@ demo: setup ## the whole story on real data, in about a minute
 test: setup ## the default test suite
 	@scripts/system-packages.sh
 	@$(BIN)/python -m compileall -q src
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not alone and not slow"
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not alone and not slow"
 	@$(BIN)/python -m pytest -m "alone and not slow"
 
 check: setup ## format, lint, types, layers

@@ -20,7 +20,7 @@ case "$(basename "$0") $*" in
 esac
 """
 COMPILE = "python -m compileall -q src"
-TOGETHER = "python -m pytest -n 3 --dist worksteal -m not alone and not slow"
+TOGETHER = "python -m pytest -n 4 --dist worksteal -m not alone and not slow"
 ALONE = "python -m pytest -m alone and not slow"
 
 

@@ -17,8 +17,6 @@ from plimsoll.assembly.project import Project
 from plimsoll.errors import TargetError
 from plimsoll.model.board import Standing
 
-pytestmark = pytest.mark.alone
-
 MANIFEST = """\
 plimsoll: 1
 system: parity
@@ -33,11 +31,11 @@ target: {python: parity:decide}
 decisions:
   parity: {tier: automatic, consequence: operational, recoverable: true, accountable: head@example.org}
 data: {classification: internal}
-load: {peak: 400/s, expected: 3000/day}
+load: {peak: 600/s, expected: 3000/day}
 samples: {feed: feed}
 threshold:
   set_by: chief@example.org
-  load_window: 500 ms
+  load_window: 300 ms
   conditions:
     - stability.latency_p99 <= 5 s
     - contracts.lost_records = 0
@@ -125,6 +123,6 @@ def test_a_service_over_tls_is_measured_where_its_authority_is_trusted_and_not_a
     assert checked.report is not None
     page = checked.report.read_text(encoding="utf-8")
     assert f"HTTP target https://{at}" in page
-    assert "3 windows of 750" in page  # 300 calls at 400 a second; the threshold asks for half a second
+    assert "3 windows of 500" in page  # 300 calls at 600 a second; the threshold asks for less
     row = next(r for r in checked.board.rows if r.metric == "stability.latency_p99")
     assert f"https://{at}" in row.why

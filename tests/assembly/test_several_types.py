@@ -33,7 +33,7 @@ def system(tmp_path):
     made.change("decisions", "guess", to=copy.deepcopy(made.manifest["decisions"]["tell"]))
     made.change("decisions", "deny", to=made.manifest["decisions"]["tell"] | {"tier": "human-only"})
     made.change("review", to={"per_item": "30s", "capacity": "4h"})
-    made.change("load", to={"peak": "400/s", "expected": "100/day"})
+    made.change("load", to={"peak": "800/s", "expected": "100/day"})
     made.change("threshold", "conditions", to=[*made.manifest["threshold"]["conditions"], LOAD])
     (made.folder / "feed" / "counter.jsonl").unlink()
     made.write("feed/tell/counter.jsonl", lines({"number": n} for n in range(90)))

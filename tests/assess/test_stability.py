@@ -139,7 +139,7 @@ def test_a_driver_without_its_processor_gives_unhealthy_evidence():
     for thread in threads:
         thread.start()
     try:
-        measured = measure(plan(warm_up_s=0.0, samples=20, repeats=1), cell("say"), [b'{"say": "held"}'])
+        measured = measure(plan(warm_up_s=0.0, samples=20, stages=(1.0,), repeats=1), cell("say"), [b'{"say": "held"}'])
     finally:
         stop.set()
         for thread in threads:
