@@ -49,7 +49,7 @@ class Exchange:
 
     def has_header(self, name: bytes) -> bool:
         """Whether a header is there, be it empty."""
-        return any(key == name for key, _ in self._headers)
+        return name in self._fields
 
     def header(self, name: bytes) -> str:
         """The value of a header, "" when it is not there.
@@ -72,6 +72,8 @@ class Exchange:
         Raises:
             HttpProblem: it is not ASCII, or what is escaped is not UTF-8.
         """
+        if name not in self._fields:
+            return ""
         value = self.header(name)
         if not value.isascii():
             raise HttpProblem(

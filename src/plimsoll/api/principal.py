@@ -26,9 +26,9 @@ def principal_of(exchange: Exchange, who: Identity) -> Principal | None:
         HttpProblem: 403, the token may not say for whom it asks, or does not hold a label; 400, labels without a
             person, a person without a name, or one who is named as a client.
     """
-    person, labels = exchange.text_header(_WHO), exchange.text_header(_LABELS)
     if not exchange.has_header(_WHO) and not exchange.has_header(_LABELS):
         return Principal(f"{CLIENT}{who.name}", who.labels) if who.id else None
+    person, labels = exchange.text_header(_WHO), exchange.text_header(_LABELS)
     if not who.may(Scope.ACT_FOR):
         raise HttpProblem(
             403,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import select
@@ -54,6 +55,9 @@ class Connection(Wire):
         "_paused",
         "_pool",
         "_read",
+        "_timer",
+        "_timer_at",
+        "_until",
         "idle_until",
         "reused",
         "since",
@@ -67,6 +71,9 @@ class Connection(Wire):
         self._in_head = True
         self._read = 0  # bytes of the reply under way, framing included
         self._paused = False
+        self._until = math.inf  # when the time of the exchange is up, in the loop's time
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
         self.reused = False  # it has carried a whole reply before
         self.since = 0.0  # when it became idle, in the loop's time
         self.idle_until = 0.0
@@ -80,14 +87,14 @@ class Connection(Wire):
             HttpFault: there is none in time.
         """
         self._ask(request, whole)
-        timer = self._pool.loop.call_at(until, self._out_of_time)
+        self._ends_at(until)
         try:
             return await whole.reply
         except asyncio.CancelledError:
             self.drop()
             raise
         finally:
-            timer.cancel()
+            self._until = math.inf
 
     async def begin(self, request: bytes, stream: HttpStream, until: float) -> None:
         """Send, and wait for the head of the reply.
@@ -97,11 +104,11 @@ class Connection(Wire):
         """
         stream.pause = self._pause
         self._ask(request, stream)
-        timer = self._pool.loop.call_at(until, self._out_of_time)
+        self._ends_at(until)
         try:
             await stream.head_is_in()
         finally:
-            timer.cancel()
+            self._until = math.inf
 
     def _ask(self, request: bytes, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -110,8 +117,24 @@ class Connection(Wire):
         self._headers = []
         self.send(request)
 
-    def _out_of_time(self) -> None:
-        self._fail(HttpFault("timeout", "no reply in time"))
+    def _ends_at(self, until: float) -> None:
+        """Bound the exchange. The timer of an earlier one stays and looks again: most calls then need none of their own."""
+        self._until = until
+        if self._timer is None or self._timer_at > until:
+            self._stop_timer()
+            self._timer, self._timer_at = self._pool.loop.call_at(until, self._look), until
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._timer_at >= self._until:
+            self._fail(HttpFault("timeout", "no reply in time"))
+        elif self._until < math.inf:
+            self._ends_at(self._until)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _fail(self, fault: HttpFault) -> None:
         exchange, self._exchange = self._exchange, None
@@ -158,8 +181,9 @@ class Connection(Wire):
         self._in_head = False
         if self._exchange is not None:
             wrong = self._exchange.head(status, tuple(self._headers))
-            if not wrong and sum(len(n) + len(v) for n, v in self._headers) > self._pool.limits.head_bytes:
-                wrong = f"the head of the reply has more than {self._pool.limits.head_bytes:,} bytes"
+            most = self._pool.limits.head_bytes
+            if not wrong and self._read > most and sum(len(n) + len(v) for n, v in self._headers) > most:
+                wrong = f"the head of the reply has more than {most:,} bytes"
             if wrong:
                 self._fail(HttpFault("invalid", wrong))
 
@@ -175,7 +199,8 @@ class Connection(Wire):
     def replied(self, status: int) -> None:  # noqa: ARG002 - the exchange has it from the head
         """A whole reply is in."""
         exchange, self._exchange = self._exchange, None
-        seconds = _KEEP_ALIVE.search(first(tuple(self._headers), "keep-alive"))
+        said = first(self._headers, "keep-alive")
+        seconds = _KEEP_ALIVE.search(said) if said else None
         # A second before the service closes it, so that a request does not cross with the end of its connection.
         kept = self._pool.limits.idle_s if seconds is None else min(self._pool.limits.idle_s, int(seconds[1]) - 1.0)
         self.since = self._pool.loop.time()
@@ -201,6 +226,7 @@ class Connection(Wire):
 
     def gone(self) -> None:
         """The connection is closed."""
+        self._stop_timer()
         self._pool.left(self)
 
     def _ends_with_connection(self) -> bool:

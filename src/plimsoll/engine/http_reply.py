@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -43,9 +43,12 @@ class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
         return first(self.headers, name)
 
 
-def first(headers: Headers, name: str) -> str:
+def first(headers: Iterable[tuple[str, str]], name: str) -> str:
     """The value of the first header of a name in lower case; "" when there is none."""
-    return next((value for known, value in headers if known == name), "")
+    for known, value in headers:
+        if known == name:
+            return value
+    return ""
 
 
 class Exchange(Protocol):
@@ -66,8 +69,8 @@ class Exchange(Protocol):
 
 def _unreadable(headers: Headers, most: int) -> str:
     """Why a body will not be read, from the headers before it."""
-    coding = first(headers, "content-encoding").strip().lower()
-    if coding and coding != "identity":
+    coding = first(headers, "content-encoding")
+    if coding and coding.strip().lower() not in {"", "identity"}:
         return "the reply is compressed, which was not asked for"
     length = first(headers, "content-length")
     return f"the reply has more than {most:,} bytes" if length.isdecimal() and int(length) > most else ""

@@ -39,8 +39,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request has begun."""
         super().on_message_begin()
         self._in_headers = True
-        if self._timer is None:
-            self._timer = self.loop.call_later(HEADERS_S, self._too_slow)
 
     def on_headers_complete(self) -> None:
         """Its headers are whole."""
@@ -53,8 +51,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_headers:
             self._header_bytes += len(data)
         super().data_received(data)
-        # Looked at afterwards: bytes of a body that came with the headers are no headers.
-        if self._in_headers and (self._header_bytes > HEADERS_BYTES or len(self.headers or ()) > HEADERS_MOST):
+        # Looked at afterwards: most headers come whole, and bytes of a body that came with them are no headers.
+        if not self._in_headers:
+            return
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEADERS_S, self._too_slow)
+        if self._header_bytes > HEADERS_BYTES or len(self.headers or ()) > HEADERS_MOST:
             self._end(HttpProblem(431, "request.headers", f"headers are over {HEADERS_BYTES:,} bytes"))
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; ours say what to do
