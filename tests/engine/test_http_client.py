@@ -187,6 +187,29 @@ def test_one_connection_carries_call_after_call(go):
         assert len(service.seen) == 20
 
 
+def test_each_call_on_a_connection_has_its_own_time(go):
+    """A shorter one, a longer one and one that never comes, so that the time of one could be taken for another's."""
+
+    async def main():
+        found = []
+        with closing(HttpClient(service.url)) as client:
+            for wait_s, within_s in ((0.0, 0.1), (0.2, 1.0), (None, 0.2)):
+                service.does = Does(never=True) if wait_s is None else Does(wait_s=wait_s)
+                begun = time.perf_counter()
+                try:
+                    found.append((await client.ask(ASK, within_s)).status)
+                except HttpFault as fault:
+                    found.append(str(fault))
+                took = time.perf_counter() - begun
+        return found, took
+
+    with Upstream() as service:
+        found, took = go(main())
+        assert service.connections == 1
+    assert found == [200, 200, "no reply in time"]
+    assert 0.2 <= took < 0.35
+
+
 def test_there_are_never_more_connections_than_allowed(go):
     async def main():
         with closing(HttpClient(service.url, limits=HttpLimits(connections=3))) as client:

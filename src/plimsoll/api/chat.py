@@ -33,6 +33,10 @@ class _Request(msgspec.Struct):
     stream: bool = False
 
 
+_read: Final = msgspec.json.Decoder(_Request).decode
+_encode: Final = msgspec.json.Encoder(enc_hook=plain).encode
+
+
 async def complete(exchange: Exchange, parts: Parts, who: Identity) -> None:
     """``POST /v1/chat/completions``."""
     if exchange.content_type != JSON:
@@ -41,7 +45,7 @@ async def complete(exchange: Exchange, parts: Parts, who: Identity) -> None:
     if not whole:
         raise HttpProblem(413, "request.size", f"a request is at most {parts.limits.body_bytes:,} bytes", close=True)
     try:
-        request = msgspec.json.decode(raw, type=_Request)
+        request = _read(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise await _refused(parts, "", raw, 400, "request.json", "the body is no chat request with a model") from None
     settings = parts.guard.settings
@@ -75,7 +79,7 @@ async def complete(exchange: Exchange, parts: Parts, who: Identity) -> None:
         "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
         **({"usage": usage} if (usage := _usage(answer)) else {}),
     }
-    await exchange.respond(200, msgspec.json.encode(body, enc_hook=plain), headers=about(answer))
+    await exchange.respond(200, _encode(body), headers=about(answer))
 
 
 async def models(exchange: Exchange, parts: Parts, _who: Identity) -> None:
@@ -127,7 +131,7 @@ def _message(answer: Answer, parts: Parts, type_: str) -> tuple[dict[str, Any], 
 def _as_message(output: Any) -> dict[str, Any]:
     if isinstance(output, dict) and output.get("role") == "assistant":
         return {"content": None, "refusal": None, **output}
-    text = output if isinstance(output, str) else msgspec.json.encode(output, enc_hook=plain).decode()
+    text = output if isinstance(output, str) else _encode(output).decode()
     return {"role": "assistant", "content": text, "refusal": None}
 
 
@@ -148,7 +152,7 @@ async def _stream(exchange: Exchange, parts: Parts, type_: str, model: str, stre
             "model": model,
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
         }
-        return b"data: " + msgspec.json.encode(body, enc_hook=plain) + b"\n\n"
+        return b"data: " + _encode(body) + b"\n\n"
 
     finished = ""
     try:
