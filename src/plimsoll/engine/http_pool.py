@@ -118,7 +118,7 @@ class Connection(Wire):
         self.send(request)
 
     def _ends_at(self, until: float) -> None:
-        """Bound the exchange. The timer of an earlier one stays and looks again, so most calls need none of their own."""
+        """Bound the exchange. The timer of an earlier one stays and looks again: most calls need none of their own."""
         self._until = until
         if self._timer is None or self._timer_at > until:
             self._stop_timer()
