@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import pymerkle
@@ -262,15 +261,3 @@ def test_tiles_of_tile_roots_are_the_levels_above() -> None:
     frontier = Frontier()
     frontier.extend(leaves)
     assert tile_nodes(tiles)[1] == frontier.root()
-
-
-@pytest.mark.alone
-def test_hashing_a_tile_costs_less_than_a_microsecond_a_leaf() -> None:
-    """Far above what is measured (about .33): it is there to catch a change of method, not a busy machine."""
-    leaves = some_leaves(TILE)
-    times = []
-    for _ in range(30):
-        start = time.perf_counter()
-        tile_nodes(leaves)
-        times.append(time.perf_counter() - start)
-    assert min(times) / TILE < 1e-6
