@@ -380,7 +380,7 @@ class Project:
             prices=manifest.prices,
             sheds_when_spent=manifest.budget is not None and manifest.budget.when_spent is WhenSpent.SHED,
             batched=manifest.durability is Durability.BATCHED,
-            seal=manifest.data.classification in SEALED,
+            seal=self._seals,
             run=run,
             rehearsal=rehearsal,
         )
@@ -401,6 +401,15 @@ class Project:
                 )
             ),
         )
+
+    @property
+    def _seals(self) -> bool:
+        """Whether payloads are encrypted: the data as a whole, or a field that a contract names, is to be kept closely.
+
+        One that cannot be read may hold anything its contract speaks of, so it does not depend on the single record.
+        """
+        fields = (field for contract in (*self.inputs, *self.outputs) for field in contract.objects)
+        return self.manifest.data.classification in SEALED or any(field.hides for field in fields)
 
     def _check_constants(self, output: Checker | None) -> None:
         """A constant that its contract refuses would fail just when it is needed."""

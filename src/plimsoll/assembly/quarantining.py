@@ -7,17 +7,26 @@ import msgspec
 from plimsoll.assembly.project import Project
 from plimsoll.assembly.record import existing_ledger, reading_ledger
 from plimsoll.assembly.steering import known_contact
-from plimsoll.guard.quarantine import Group, Quarantined, find_quarantined, grouped, original_bytes, quarantined
+from plimsoll.guard.quarantine import Group, find_quarantined, grouped, quarantined
 from plimsoll.guard.quarantine import discard as discard_in
 from plimsoll.guard.quarantine import replay as replay_in
+from plimsoll.guard.quarantine_view import Quarantined, QuarantineView, totals_of
 from plimsoll.model.decision import Answer
+
+
+class OwnedGroup(Group, frozen=True, kw_only=True):
+    """A group, and whom to ask about it."""
+
+    owner: str
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """What waits in quarantine."""
 
     open: int
-    groups: tuple[Group, ...]
+    bytes: int = 0  # of what waits
+    statuses: dict[str, int] = {}  # how many records are in each status
+    groups: tuple[OwnedGroup, ...]
     records: tuple[Quarantined, ...] = ()
 
 
@@ -25,6 +34,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """One quarantined record with its bytes."""
 
     quarantined: Quarantined
+    owner: str
+    sealed: bool  # it is encrypted in the ledger
     raw: bytes
 
 
@@ -35,9 +46,22 @@ def list_quarantine(project: Project, *, closed: bool = False, records: bool = F
     with reading_ledger(project) as ledger:
         system = project.manifest.system
         groups = grouped(ledger, system=system)
+        totals = totals_of(ledger.view(QuarantineView()), system)
         found = tuple(quarantined(ledger, status=None if closed else "new", system=system)) if records or closed else ()
-        waiting = sum(1 for _ in quarantined(ledger, system=system))
-    return Listing(open=waiting, groups=groups, records=found)
+    owned = (OwnedGroup(**msgspec.structs.asdict(g), owner=owner_of(project, g.source)) for g in groups)
+    return Listing(open=totals.waiting, bytes=totals.bytes, statuses=totals.records, groups=tuple(owned), records=found)
+
+
+def owner_of(project: Project, source: str) -> str:
+    """Who answers for a source, by its contract: for its fallback, as owner in its team; else who runs the system."""
+    contract = next((c for c in project.inputs if source in c.sources), next(iter(project.inputs), None))
+    if contract is not None:
+        terms = contract.terms
+        owners = (member.username for member in terms.members if "owner" in member.role.casefold())
+        first = terms.fallback.owner if terms.fallback is not None else next(owners, "")
+        if first:
+            return first
+    return project.manifest.owners.operations.contact
 
 
 def show_quarantined(project: Project, record: str) -> Shown:
@@ -49,7 +73,9 @@ def show_quarantined(project: Project, record: str) -> Shown:
     """
     with reading_ledger(project) as ledger:
         found, kept = find_quarantined(ledger, record)
-    return Shown(quarantined=found, raw=original_bytes(kept))
+        entry = ledger.get(record)
+    sealed = entry is not None and entry.sealed
+    return Shown(quarantined=found, owner=owner_of(project, found.source), sealed=sealed, raw=kept.offered)
 
 
 def replay(project: Project, record: str, *, by: str, fixed: bytes | None) -> Answer:

@@ -11,11 +11,13 @@ import argparse
 from pathlib import Path
 
 from plimsoll.assembly.quarantining import discard, list_quarantine, replay, show_quarantined
+from plimsoll.assembly.record import moment
 from plimsoll.cli.files import read_bytes
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.project_options import add_project_options, open_project
 from plimsoll.errors import NotReady
+from plimsoll.guard.quarantine_view import group_id, reason_text
 from plimsoll.model.decision import Disposition
 
 
@@ -67,8 +69,11 @@ def _list(arguments: argparse.Namespace, out: Out) -> int:
         out.show("1 record waits." if listing.open == 1 else f"{listing.open:,} records wait.")
     if sum(group.count for group in listing.groups) > listing.open:
         out.show("A record that breaks two rules stands in two groups.")
-    for group in listing.groups:
-        out.show(f"{group.count:>7,}  {group.source or '(no source)':<20} {group.reason}")
+    for group in listing.groups[:MOST_GROUPS]:
+        source = group.source or "(no source)"
+        out.show(f"{group.count:>9,}  {group.group}  {source:<20} {group.reason}  owner {group.owner}")
+    if len(listing.groups) > MOST_GROUPS:
+        out.show(f"… and {len(listing.groups) - MOST_GROUPS:,} smaller groups; --json gives all")
     for record in listing.records:
         reasons = "; ".join(f"{r.path or 'record'}: {r.fault.value}" for r in record.reasons[:3])
         out.show(f"{record.record}  {record.status:<9} {record.source or '(no source)':<20} {reasons}")
@@ -81,10 +86,34 @@ def _show(arguments: argparse.Namespace, out: Out) -> int:
     shown = show_quarantined(open_project(arguments), arguments.record)
     found = shown.quarantined
     text = shown.raw.decode("utf-8", "backslashreplace")
-    out.give({"quarantined": found, "raw": text, "bytes": len(shown.raw)})
-    out.show(
-        f"{found.record}  {found.status}, from {found.source or '(no source)'}, contract {found.contract or 'none'}"
+    out.give(
+        {
+            "quarantined": found,
+            "owner": shown.owner,
+            "encrypted": shown.sealed,
+            "groups": [group_id(found.source, text) for text in dict.fromkeys(map(reason_text, found.reasons))],
+            "received": moment(found.time_ns),
+            "raw": text,
+            "bytes": len(shown.raw),
+        }
     )
+    contract, _, digest = found.contract.rpartition(" ")
+    closed = f" by {found.by}" if found.by else ""
+    out.show(f"{found.record}  {found.status}{closed}, from {found.source or '(no source)'}")
+    rows = {
+        "received": moment(found.time_ns),
+        "offset": found.offset,
+        "contract": f"{contract} {found.contract_version} {digest}".strip() or "none",
+        "owner": shown.owner,
+        "state": found.parse,
+        "digest": found.digest,
+        "kept": "encrypted" if shown.sealed else "as it came",
+        "became": found.became,
+        "because": found.why,
+    }
+    for name, value in rows.items():
+        if value:
+            out.show(f"  {name:<9} {value}")
     for reason in found.reasons:
         out.show(f"  {reason.path or '(record)'}: {reason.fault.value}, {reason.rule}")
         out.show(f"      expected {reason.expected}; found {reason.found}")
@@ -111,5 +140,6 @@ def _discard(arguments: argparse.Namespace, out: Out) -> int:
     return 0
 
 
+MOST_GROUPS = 50  # on a terminal
 MOST_SHOWN = 4000  # characters of a record on a terminal
 _ACTIONS = {"list": _list, "show": _show, "replay": _replay, "discard": _discard}

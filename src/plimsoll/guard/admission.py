@@ -49,7 +49,7 @@ class Admission:
         intake = passage.intake
         checker = self._inputs.get(passage.source, self._default_input)
         if checker is not None:
-            passage.contract = checker.label
+            passage.contract, passage.contract_version = checker.label, checker.contract.version
         if intake.reasons:
             passage.verdict, passage.broken = Verdict.BROKEN, intake.reasons
             return False

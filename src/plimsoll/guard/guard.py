@@ -42,6 +42,7 @@ from plimsoll.model.principal import Principal
 from plimsoll.policy import SourcesVerdict, rule_on_sources
 
 R = TypeVar("R")
+_OFFSET: Final = 200  # characters; a place in a feed, and not a second record
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
 _NONE: Final[Mapping[str, Target]] = MappingProxyType({})
 
@@ -125,6 +126,7 @@ class Guard:
         replay_of: str = "",
         deadline_s: float | None = None,
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         """Take one decision, record it, and answer.
 
@@ -140,6 +142,7 @@ class Guard:
                 extend it. The time that the record takes to be written comes on top, and is never cut.
             principal: who asks. An answer that rests on a source that they may not see is refused; None: nobody knows,
                 and everything but what is open to all is closed.
+            offset: where the record stood in its feed, such as ``claims.jsonl:17``; recorded, up to 200 characters.
 
         Returns:
             The answer; its record is durable, unless the manifest says ``durability: batched``.
@@ -149,7 +152,8 @@ class Guard:
             UsageError: the key was used before with another input, or by a call that has not ended; or the deadline is
                 no time.
         """
-        return self._decide(self._live, type, input, subject, source, key, replay_of, deadline_s, principal=principal)
+        asked = (type, input, subject, source, key, replay_of, deadline_s)
+        return self._decide(self._live, *asked, principal=principal, offset=offset)
 
     def shadow(
         self,
@@ -178,10 +182,46 @@ class Guard:
         """
         passage = self._begin(type, input, subject, source, "", "", None)
         passage.principal = principal
+        draft = self._drafted(passage)
+        return self.ledger.append(msgspec.structs.replace(draft, kind="shadow", header=None, refs=(of,)))
+
+    def draft_replay(
+        self,
+        type: str,  # noqa: A002 - the word the manifest uses
+        input: Any,  # noqa: A002 - the word the manifest uses
+        *,
+        replay_of: str,
+        subject: str | None = None,
+        source: str = "",
+        offset: str = "",
+    ) -> Draft | None:
+        """Take a decision on a quarantined record and leave it to the caller to record it, with others of its kind.
+
+        It counts once it is written; the target was asked all the same.
+
+        Args:
+            type: as of the record.
+            input: what stands for the record now.
+            replay_of: the id of the record.
+            subject: as of the record.
+            source: as of the record.
+            offset: as of the record.
+
+        Returns:
+            The entry to write; None where the record still breaks its contract, and nothing was asked of the target.
+        """
+        passage = self._begin(type, input, subject, source, "", replay_of, None)
+        passage.offset = offset
+        draft = self._drafted(passage)
+        if passage.disposition is Disposition.QUARANTINED:
+            return None
+        self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
+        return draft
+
+    def _drafted(self, passage: Passage) -> Draft:
         if self._admission.needs_target(passage) and not self._live.at_once(passage):
             finish(self._live.follow(passage, FROM_THREAD))
-        draft = draft_of(passage, self.settings, passage.steps())
-        return self.ledger.append(msgspec.structs.replace(draft, kind="shadow", header=None, refs=(of,)))
+        return draft_of(passage, self.settings, passage.steps())
 
     def _decide(
         self,
@@ -196,9 +236,10 @@ class Guard:
         via: str = "",
         hold: str = "",
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         passage = self._begin(type_, given, subject, source, key, replay_of, deadline_s)
-        passage.principal = principal
+        passage.principal, passage.offset = principal, offset[:_OFFSET]
         passage.route, passage.hold = via, hold
         mine: Reservation | None = None
         if key:
@@ -229,13 +270,15 @@ class Guard:
         replay_of: str = "",
         deadline_s: float | None = None,
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         """As `decide`, for an event loop: the same path without a thread hop, waiting for the disk by ``await``.
 
         A synchronous target without a deadline runs in the loop's own thread. A call that is cancelled on its way is
         recorded as failed.
         """
-        return await self._adecide(type, input, subject, source, key, replay_of, deadline_s, principal=principal)
+        asked = (type, input, subject, source, key, replay_of, deadline_s)
+        return await self._adecide(*asked, principal=principal, offset=offset)
 
     def stream(
         self,
@@ -288,9 +331,10 @@ class Guard:
         hold: str = "",
         sink: Sink | None = None,
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         passage = self._begin(type, input, subject, source, key, replay_of, deadline_s)
-        passage.principal = principal
+        passage.principal, passage.offset = principal, offset[:_OFFSET]
         passage.route, passage.hold, passage.sink = via, hold, None if sink is None else self._opened(sink, passage)
         mine: Reservation | None = None
         if key:

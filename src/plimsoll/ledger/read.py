@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from typing import Any, ClassVar, Final
 
@@ -238,6 +238,16 @@ class Reader(ABC):
         """One entry by its id."""
         row = self.raw(stream, seq)
         return None if row is None else entry_of(stream, row)
+
+    def several(self, places: Sequence[tuple[str, int]]) -> Iterator[Entry]:
+        """Entries by stream and position, in the order of the store; those that are not there are left out."""
+        wanted = [(self.number_of(stream), seq) for stream, seq in places]
+        left = sorted(number << SHIFT | seq for number, seq in wanted if number is not None and 0 <= seq <= POSITION)
+        while left:
+            numbers = msgspec.json.encode(left).decode()
+            rows, _ = self.page(f"{self.by_id} WHERE id IN ({self.each})", (numbers,), len(left))
+            yield from (entry_of(self.id_of(row[0] >> SHIFT), row) for row in rows)
+            left = [place for place in left if rows and place > rows[-1][0]]
 
     def raw(self, stream: str, seq: int) -> Row | None:
         """The row of one entry, with its text as it was given."""

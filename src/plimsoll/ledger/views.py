@@ -7,9 +7,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from plimsoll.ledger.entry import Entry
-from plimsoll.ledger.keyring import body_key, opened
-from plimsoll.ledger.keys import Erased
+from plimsoll.ledger.keyring import Bodies
 from plimsoll.ledger.numbering import DECISION, Row
 from plimsoll.ledger.projection import Projection
 from plimsoll.ledger.read import Reader
@@ -189,30 +187,10 @@ def is_current(reader: Reader, projection: Projection, number: int) -> bool:
 
 def folded_aside(table: KeptTable, reader: Reader, projection: Projection) -> None:
     """Fold a projection from the first entry into a table aside: for a ledger that was opened for reading only."""
-    bodies = _Bodies(reader)
+    bodies = Bodies(reader)
     for entry in reader.entries(projection.kinds or None):
         projection.apply(table, entry, bodies.of(entry))
     table.flush()
-
-
-class _Bodies:
-    """Bodies for one step of a fold: a key is looked up once in it."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._keys: dict[str, bytes | None] = {}
-
-    def of(self, entry: Entry) -> bytes | None:
-        """The body as it was given; None when it was erased."""
-        if not entry.sealed:
-            return entry.body
-        under = entry.subject or entry.stream
-        if under not in self._keys:
-            self._keys[under] = body_key(self._reader, entry)
-        try:
-            return opened(entry, self._keys[under])
-        except Erased:
-            return None
 
 
 class Folder:
@@ -248,7 +226,7 @@ class Folder:
         # Before the sizes: a stream that is sealed by then ends where its size says, one that is opened later is new.
         state = self._store.rows("SELECT stream,(SELECT max(number) FROM streams) FROM heads")
         ranges = behind(self._reader, number)
-        table, bodies = KeptTable(self._reader, self._store, number), _Bodies(self._reader)
+        table, bodies = KeptTable(self._reader, self._store, number), Bodies(self._reader)
         left = most
         for stream, (start, size) in ranges.items():
             at = start
