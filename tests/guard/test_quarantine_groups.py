@@ -92,7 +92,9 @@ def test_the_counts_are_those_of_a_scan(open_guard, ledger, steps, at):
     view = ledger.view(QuarantineView())
     for group in groups:
         assert group.group == group_id(group.source, group.reason)
-        assert len(list(waiting_in(view, "claims", group.group))) == group.count
+        waiting = list(waiting_in(view, "claims", group.group))
+        assert waiting[0] == (group.example, False)
+        assert len(waiting) == group.count
     totals = totals_of(view, "claims")
     assert totals.records == collections.Counter(q.status for q in quarantined(ledger, status=None))
     assert totals.bytes == sum(q.size for q in quarantined(ledger))

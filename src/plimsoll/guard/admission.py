@@ -45,9 +45,13 @@ class Admission:
             return False
         return True
 
+    def checker_of(self, source: str) -> Checker | None:
+        """The contract that records of a source are held against; None: they are not checked."""
+        return self._inputs.get(source, self._default_input)
+
     def _keeps_contract(self, passage: Passage) -> bool:
         intake = passage.intake
-        checker = self._inputs.get(passage.source, self._default_input)
+        checker = self.checker_of(passage.source)
         if checker is not None:
             passage.contract, passage.contract_version = checker.label, checker.contract.version
         if intake.reasons:

@@ -449,6 +449,10 @@ class Guard:
             )
         return answer
 
+    def checker_of(self, source: str) -> Checker | None:
+        """The contract that records of a source are held against; None: they are not checked."""
+        return self._admission.checker_of(source)
+
     def may_see(self, answer: Answer, principal: Principal | None) -> bool:
         """Whether an answer that was recorded may be shown to somebody: what it rests on is not closed to them."""
         if not answer.sources:

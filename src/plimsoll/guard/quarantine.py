@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from plimsoll.errors import InputError
 from plimsoll.guard.guard import Guard
+from plimsoll.guard.quarantine_turn import Turn
 from plimsoll.guard.quarantine_view import (
+    DECIDES,
     DISCARDED,
     REPLAYED,
     Closed,
@@ -27,8 +28,6 @@ from plimsoll.guard.quarantine_view import (
 from plimsoll.ledger import Draft, Ledger, Reserve, Taken, View
 from plimsoll.model.canonical import digest_bytes
 from plimsoll.model.decision import Answer, DecisionRecord, Disposition
-
-_DECIDES: Final = frozenset({Disposition.ANSWERED, Disposition.HELD})  # otherwise the record still waits for somebody
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +67,7 @@ def grouped(ledger: Ledger, *, system: str | None = None) -> tuple[Group, ...]:
 
 
 def _group(view: View, system: str, name: str, count: Count) -> Group:
-    example = next(waiting_in(view, system, name))
+    example, _ = next(waiting_in(view, system, name))
     first = state_of(view, example).record
     return Group(
         group=name,
@@ -126,9 +125,15 @@ def replay(guard: Guard, record: str, *, by: str, fixed: bytes | None = None) ->
 
     Raises:
         InputError: there is no such record here, or it is closed already.
-        UsageError: somebody else is replaying it.
+        UsageError: somebody else is replaying or discarding records.
         VerificationFailed: its payload was erased.
     """
+    find_quarantined(guard.ledger, record)  # before anybody has to wait
+    with Turn(guard.ledger, guard.settings.system):
+        return _replay(guard, record, by, fixed)
+
+
+def _replay(guard: Guard, record: str, by: str, fixed: bytes | None) -> Answer:
     ledger, system = guard.ledger, guard.settings.system
     found, state = _find(ledger, record)
     _, kept = find_quarantined(ledger, record)
@@ -138,7 +143,7 @@ def replay(guard: Guard, record: str, *, by: str, fixed: bytes | None = None) ->
     given = original_bytes(kept) if fixed is None else fixed
     before = state.decided or _same(state, digest_bytes(given), guard.settings.release)
     answer = guard.recorded(before) if before else _decide(guard, found, given, len(state.attempts))
-    if answer.disposition in _DECIDES:
+    if answer.disposition in DECIDES:
         close(ledger, system, REPLAYED, Closed(record=record, by=by, became=answer.record))
     return answer
 
@@ -168,11 +173,13 @@ def discard(ledger: Ledger, system: str, record: str, *, by: str, reason: str) -
     Raises:
         InputError: there is no such record, it is closed already, or no reason is given.
     """
-    found, _ = _find(ledger, record)
-    _refuse_closed(found)
+    _find(ledger, record)  # before anybody has to wait
     if not reason.strip():
         raise InputError("a record is discarded for a reason", fix="say why: --reason '…'")
-    return close(ledger, system, DISCARDED, Closed(record=record, by=by, reason=reason))
+    with Turn(ledger, system):
+        found, _ = _find(ledger, record)
+        _refuse_closed(found)
+        return close(ledger, system, DISCARDED, Closed(record=record, by=by, reason=reason))
 
 
 def _refuse_closed(found: Quarantined) -> None:

@@ -31,14 +31,15 @@ from plimsoll.model.decision import DecisionRecord, Disposition, Fault, Reason
 REPLAYED: Final = "quarantine.replayed"
 DISCARDED: Final = "quarantine.discarded"
 RUN: Final = "quarantine.replay"  # a replay of a group begins; decisions that it takes refer to this entry
+RUN_ENDED: Final = "quarantine.replay.ended"  # what it came to
 ERASED: Final = "erased"
 TURNED_AWAY: Final = "quarantine-full"  # why a broken record was shed: too much waits already
 
-_DECIDES: Final = frozenset({Disposition.ANSWERED, Disposition.HELD})  # otherwise the record still waits for somebody
+DECIDES: Final = frozenset({Disposition.ANSWERED, Disposition.HELD})  # otherwise the record still waits for somebody
 _POSITION: Final = re.compile(r"/[0-9]+(?=/|$)")
 
 
-class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     """One quarantined record, without its bytes."""
 
     record: str  # id of the decision
@@ -65,13 +66,12 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of a ``quarantine.replayed`` or ``quarantine.discarded`` entry; of one record, or of several."""
+    """The body of a ``quarantine.replayed`` or ``quarantine.discarded`` entry."""
 
-    record: str = ""
+    record: str = ""  # "": of several, which the entry refers to
     by: str
     became: str = ""
     reason: str = ""
-    records: tuple[str, ...] = ()  # of a group that was discarded, in parts
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,7 +113,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if found is None or not (self.closed or self.attempts or found.replay_of):
             return found
         replace = msgspec.structs.replace
-        group = next((a for a in self.attempts if a.run and a.disposition in _DECIDES), None)
+        group = next((a for a in self.attempts if a.run and a.disposition in DECIDES), None)
         if group is not None and (self.closed is None or (group.time_ns, group.record) < self.closed[:2]):
             return replace(found, status=self._mended(group.record), became=group.record, run=group.run)
         if self.closed is None:
@@ -132,7 +132,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def decided(self) -> str:
         """The first replay that left nothing to do, whether or not somebody lived to close the record; "" if none."""
-        return next((a.record for a in self.attempts if a.disposition in _DECIDES), "")
+        return next((a.record for a in self.attempts if a.disposition in DECIDES), "")
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,10 +184,9 @@ class QuarantineView:
         elif body is not None:
             closed = msgspec.json.decode(body, type=Closed)
             status = "replayed" if entry.kind == REPLAYED else "discarded"
-            alone = msgspec.structs.replace(closed, records=())
-            for record in closed.records or (closed.record,):
+            for record in (closed.record,) if closed.record else entry.refs:
                 place = place_of(record)
-                state, this = _load(table, place), (entry.time_ns, entry.id, status, alone)
+                state, this = _load(table, place), (entry.time_ns, entry.id, status, closed)
                 first = this if state.closed is None else min(state.closed, this, key=lambda c: c[:2])
                 _save(table, place, state, msgspec.structs.replace(state, closed=first))
 
@@ -247,11 +246,13 @@ def all_of(view: View) -> Iterator[Quarantined]:
             yield record if not record.run else with_run(view, record)
 
 
-def waiting_in(view: View, system: str, group: str, after: str = "") -> Iterator[str]:
-    """Ids of the records of a group that wait, in the order of arrival, from behind one of them on."""
-    prefix = f"i/{system}/{group}/"
-    for key, _ in view.scan(prefix, f"{prefix}{place_of(after)}" if after else ""):
-        yield record_at(key.rpartition("/")[2])
+def waiting_in(view: View, system: str, group: str) -> Iterator[tuple[str, bool]]:
+    """Ids of the records of a group that wait, in the order of arrival; and whether a replay had decided each.
+
+    Such a replay has died before it could close the record.
+    """
+    for key, is_decided in view.scan(f"i/{system}/{group}/"):
+        yield record_at(key.rpartition("/")[2]), bool(is_decided)
 
 
 def with_run(view: View, record: Quarantined) -> Quarantined:
@@ -292,11 +293,16 @@ def _save(table: Table, place: str, before: State, after: State) -> None:
     was, now = before.record, after.record
     if was is None and now is None:
         return
-    if was is not None and now is not None and (was.status, was.reasons) == (now.status, now.reasons):
+    if was is not None and now is not None and _adds(was) == _adds(now):
         return
     for record, one in ((was, -1), (now, 1)):
         if record is not None:
             _count(table, place, record, one)
+
+
+def _adds(record: Quarantined) -> tuple[object, ...]:
+    """What of a record the sums and the index rest on; the rest of it never changes but with these."""
+    return record.status, record.reasons, record.became
 
 
 def _count(table: Table, place: str, record: Quarantined, one: int) -> None:
@@ -315,7 +321,7 @@ def _count(table: Table, place: str, record: Quarantined, one: int) -> None:
         index = f"i/{record.system}/{name}/{place}"
         _count_in(table, f"g/{record.system}/{name}", record.source, reason, one, one * record.size)
         if one > 0:
-            table.put(index, b"")
+            table.put(index, b"decided" if record.became else b"")
         else:
             table.delete(index)
 
