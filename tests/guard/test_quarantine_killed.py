@@ -38,7 +38,7 @@ def slow(record):
 
 ledger = Ledger.open(sys.argv[1])
 kind = GuardedType(name="read", tier=Tier.AUTOMATIC, accountable="{OP}", review_below=None, next="{OP}")
-guard = Guard(GuardSettings(system="claims", release="sha256:" + "a" * 64, types={{"read": kind}}, batched="batched" in sys.argv), ledger=ledger,
+guard = Guard(GuardSettings(system="claims", release="sha256:" + "a" * 64, types={{"read": kind}}), ledger=ledger,
     target=PythonTarget(slow, "t"), inputs={{}}, default_input=compile_contract(read_contract(CLAIM, "c")), output=None)
 group = next((g.group for g in grouped(ledger) if "type" in g.reason), "")
 """
@@ -57,8 +57,8 @@ print(discard_group(ledger, "claims", group, by="op@example.org", reason="x", ba
 """
 
 
-def start(path, script, *more):
-    return subprocess.Popen([sys.executable, "-c", COMMON + script, path, *more], stdout=subprocess.PIPE, text=True)
+def start(path, script):
+    return subprocess.Popen([sys.executable, "-c", COMMON + script, path], stdout=subprocess.PIPE, text=True)
 
 
 def kill(child):
@@ -67,20 +67,15 @@ def kill(child):
     return child.communicate(timeout=20)[0]
 
 
-FEW = """
-for n in range(90):
-    guard.decide("read", b'{"claim_id": "c-%d", "amount": "x"}' % n)
-for n in range(200):
-    guard.decide("read", b"{")
-guard.close(); ledger.close()
-"""
-
-
-def fill(path):
+def fill(open_guard, path):
     """90 records of one group, and 200 of another."""
-    child = start(path, FEW, "batched")
-    child.communicate(timeout=20)
-    assert child.returncode == 0
+    with Ledger.open(path) as ledger:
+        guard = open_guard(lambda record: record["amount"], ledger=ledger, batched=True)
+        for n in range(90):
+            guard.decide("read", b'{"claim_id": "c-%d", "amount": "x"}' % n)
+        for _ in range(200):
+            guard.decide("read", b"{")
+        guard.close()
 
 
 def offer(path, count):
@@ -114,10 +109,10 @@ def test_every_record_that_was_answered_for_is_there_with_its_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("after", [1, 4])
-def test_a_replay_that_is_killed_goes_on_where_it_was(tmp_path, after):
+def test_a_replay_that_is_killed_goes_on_where_it_was(open_guard, tmp_path, after):
     """After so many batches of 10, the process dies: what they decided is decided, and the rest waits."""
     path = tmp_path / "ledger.db"
-    fill(path)
+    fill(open_guard, path)
     child = start(path, REPLAY)
     until = time.monotonic() + 20
     while entries(path, "decision") < after * 10 + 290 and time.monotonic() < until:
@@ -140,9 +135,9 @@ def test_a_replay_that_is_killed_goes_on_where_it_was(tmp_path, after):
         assert dict(ledger.view(QuarantineView()).scan("")) == before
 
 
-def test_a_discard_that_is_killed_goes_on_where_it_was(tmp_path):
+def test_a_discard_that_is_killed_goes_on_where_it_was(open_guard, tmp_path):
     path = tmp_path / "ledger.db"
-    fill(path)
+    fill(open_guard, path)
     child = start(path, DISCARD)
     until = time.monotonic() + 20
     while entries(path, "quarantine.discarded") < 3 and time.monotonic() < until:
