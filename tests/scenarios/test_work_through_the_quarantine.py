@@ -80,3 +80,19 @@ def test_what_does_not_go_together_is_said(tiny):
         ran = tiny.run("quarantine", *command)
         assert ran.code == 2, ran
         assert said in ran.stderr
+
+
+def test_a_quarantine_that_is_full_says_so_wherever_one_looks(tiny):
+    manifest = tiny.folder / "plimsoll.yaml"
+    manifest.write_text(manifest.read_text() + "quarantine: {most_records: 3}\n")
+    for _ in range(3):  # each command looks at what waits when it begins
+        tiny.decide({"number": "seven"}, {"number": "eight"})
+    listed = tiny.run("quarantine", "list", "--json").data
+    assert (listed["full"], listed["most_records"]) == (True, 3)
+    assert listed["open"] + listed["turned_away"] == 6
+    assert listed["turned_away"] > 0
+    shown = tiny.run("quarantine", "list").stdout
+    assert "FULL: " in shown
+    assert "are shed, and their content is not kept" in shown
+    assert f"{listed['turned_away']} broken records" in shown
+    assert "quarantine.full" in tiny.run("ledger", "show").stdout

@@ -34,6 +34,7 @@ from plimsoll.model.manifest import Classification, DecisionType, Durability, Ma
 from plimsoll.model.manifest import Target as DeclaredTarget
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.model.prices import WhenSpent
+from plimsoll.model.quarantine import QuarantineBound
 from plimsoll.model.service import undeclared
 from plimsoll.model.threshold import Threshold
 from plimsoll.policy import Gatekeeper
@@ -381,6 +382,8 @@ class Project:
             sheds_when_spent=manifest.budget is not None and manifest.budget.when_spent is WhenSpent.SHED,
             batched=manifest.durability is Durability.BATCHED,
             seal=self._seals,
+            # What an assessment sends is counted by it, and must not come out otherwise because much is waiting.
+            quarantine=None if run or rehearsal else (manifest.quarantine or QuarantineBound()),
             run=run,
             rehearsal=rehearsal,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -17,8 +17,10 @@ from plimsoll.guard.quarantine import replay as replay_in
 from plimsoll.guard.quarantine_group import Fix, Outcome, Preview, find_group, mended, preview
 from plimsoll.guard.quarantine_group import discard_group as discard_group_in
 from plimsoll.guard.quarantine_group import replay_group as replay_group_in
-from plimsoll.guard.quarantine_view import Quarantined, QuarantineView, totals_of
+from plimsoll.guard.quarantine_room import Filling
+from plimsoll.guard.quarantine_view import Count, Quarantined, QuarantineView, Totals, counts_of, totals_of
 from plimsoll.model.decision import Answer
+from plimsoll.model.quarantine import QuarantineBound
 
 
 class OwnedGroup(Group, frozen=True, kw_only=True):
@@ -33,6 +35,12 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     open: int
     bytes: int = 0  # of what waits
     statuses: dict[str, int] = {}  # how many records are in each status
+    most_records: int  # that may wait
+    most_bytes: int
+    full: bool  # nothing more is taken in: broken records are shed
+    warning: str  # what there is to say of that; "" while there is room
+    turned_away: int = 0  # records that were, ever
+    turned_away_bytes: int = 0
     groups: tuple[OwnedGroup, ...]
     records: tuple[Quarantined, ...] = ()
 
@@ -49,14 +57,41 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 def list_quarantine(project: Project, *, closed: bool = False, records: bool = False) -> Listing:
     """What waits, grouped by source and reason; with each record where asked, and the closed ones."""
     if not project.store.exists():
-        return Listing(open=0, groups=())
+        return _listing(project, Totals(), {}, (), ())
     with reading_ledger(project) as ledger:
         system = project.manifest.system
         groups = grouped(ledger, system=system)
-        totals = totals_of(ledger.view(QuarantineView()), system)
+        view = ledger.view(QuarantineView())
+        totals, away = totals_of(view, system), counts_of(view, system, turned_away=True)
         found = tuple(quarantined(ledger, status=None if closed else "new", system=system)) if records or closed else ()
-    owned = (OwnedGroup(**msgspec.structs.asdict(g), owner=owner_of(project, g.source)) for g in groups)
-    return Listing(open=totals.waiting, bytes=totals.bytes, statuses=totals.records, groups=tuple(owned), records=found)
+    owned = tuple(OwnedGroup(**msgspec.structs.asdict(g), owner=owner_of(project, g.source)) for g in groups)
+    return _listing(project, totals, away, owned, found)
+
+
+def _listing(
+    project: Project,
+    totals: Totals,
+    away: Mapping[str, Count],
+    groups: tuple[OwnedGroup, ...],
+    records: tuple[Quarantined, ...],
+) -> Listing:
+    bound = project.manifest.quarantine or QuarantineBound()
+    filling = Filling(
+        records=totals.waiting, bytes=totals.bytes, most_records=bound.most_records, most_bytes=bound.most_bytes
+    )
+    return Listing(
+        open=totals.waiting,
+        bytes=totals.bytes,
+        statuses=totals.records,
+        most_records=bound.most_records,
+        most_bytes=bound.most_bytes,
+        full=filling.is_full,
+        warning=filling.warning,
+        turned_away=sum(count.records for count in away.values()),
+        turned_away_bytes=sum(count.bytes for count in away.values()),
+        groups=groups,
+        records=records,
+    )
 
 
 def owner_of(project: Project, source: str) -> str:

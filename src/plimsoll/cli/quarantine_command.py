@@ -91,6 +91,13 @@ def _list(arguments: argparse.Namespace, out: Out) -> int:
         out.show("Nothing waits in quarantine.")
     else:
         out.show("1 record waits." if listing.open == 1 else f"{listing.open:,} records wait.")
+    if listing.warning:
+        out.show(f"{'FULL: ' if listing.full else ''}{listing.warning}")
+    if listing.turned_away:
+        out.show(
+            f"{listing.turned_away:,} broken records ({listing.turned_away_bytes:,} bytes) were shed while full; "
+            "each is on record with its reasons, size and digest, and not with its content"
+        )
     if sum(group.count for group in listing.groups) > listing.open:
         out.show("A record that breaks two rules stands in two groups.")
     for group in listing.groups[:MOST_GROUPS]:

@@ -28,6 +28,7 @@ from plimsoll.guard.once import Once
 from plimsoll.guard.outlet import Outlet
 from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.path import Path
+from plimsoll.guard.quarantine_room import QuarantineRoom
 from plimsoll.guard.record import answer_again, answer_of, cost_in, draft_of
 from plimsoll.guard.recorder import Recorder
 from plimsoll.guard.settings import GuardSettings
@@ -95,7 +96,9 @@ class Guard:
         self._hold_to_release = hold_to_release
         self._spend = spend
         self.used = Used()
-        self._admission = Admission(inputs, default_input)
+        bound = settings.quarantine
+        self.quarantine_room = None if bound is None else QuarantineRoom(ledger, settings.system, bound)
+        self._admission = Admission(inputs, default_input, self.quarantine_room)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
@@ -531,6 +534,8 @@ class Guard:
         self._pid = os.getpid()
         self._lanes.begin_anew()
         self._recorder.forget()
+        if self.quarantine_room is not None:
+            self.quarantine_room.begin_anew()
         self._admission.controls = Controls()
         self._follow()
 
@@ -543,6 +548,8 @@ class Guard:
         mine = self._pid == os.getpid()
         with contextlib.ExitStack() as steps:  # the last one first, each of them whatever becomes of the others
             if mine:
+                if self.quarantine_room is not None:
+                    steps.callback(self.quarantine_room.close)
                 steps.callback(self._recorder.flush)
                 if self._spend is not None:
                     steps.callback(self._spend.close)
