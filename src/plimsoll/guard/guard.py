@@ -200,7 +200,7 @@ class Guard:
     ) -> Draft | None:
         """Take a decision on a quarantined record and leave it to the caller to record it, with others of its kind.
 
-        It counts once it is written; the target was asked all the same.
+        It counts once it is written; the target was asked all the same. As a shadow, it is not among what is `used`.
 
         Args:
             type: as of the record.
@@ -216,10 +216,7 @@ class Guard:
         passage = self._begin(type, input, subject, source, "", replay_of, None)
         passage.offset = offset
         draft = self._drafted(passage)
-        if passage.disposition is Disposition.QUARANTINED:
-            return None
-        self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
-        return draft
+        return None if passage.disposition is Disposition.QUARANTINED else draft
 
     def _drafted(self, passage: Passage) -> Draft:
         if self._admission.needs_target(passage) and not self._live.at_once(passage):
