@@ -169,6 +169,7 @@ class QuarantineView:
     name = "quarantine"
     version = 5
     kinds = frozenset({"decision", REPLAYED, DISCARDED, RUN, ERASED})
+    decisions = frozenset({Disposition.QUARANTINED.value, Disposition.SHED.value})
 
     def apply(self, table: Table, entry: Entry, body: bytes | None) -> None:
         """Fold one entry in."""

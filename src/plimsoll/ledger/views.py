@@ -8,12 +8,13 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from plimsoll.ledger.keyring import Bodies
-from plimsoll.ledger.numbering import DECISION, Row
+from plimsoll.ledger.numbering import DECISION, POSITION, Row
 from plimsoll.ledger.projection import Projection
 from plimsoll.ledger.read import Reader
 from plimsoll.ledger.write import StoreWriter
 
 _STEP: Final = 2000  # entries folded in one transaction: while it lasts, nobody else can write
+_SPAN: Final = 20_000  # entries passed over or folded in one transaction, for the same reason
 _LOOK_INTO: Final = (
     64  # streams; with more of them behind, folding (which moves the positions on) is cheaper than looking
 )
@@ -188,9 +189,14 @@ def is_current(reader: Reader, projection: Projection, number: int) -> bool:
 def folded_aside(table: KeptTable, reader: Reader, projection: Projection) -> None:
     """Fold a projection from the first entry into a table aside: for a ledger that was opened for reading only."""
     bodies = Bodies(reader)
-    for entry in reader.entries(projection.kinds or None):
+    for entry in reader.entries(projection.kinds or None, decisions=_decisions_of(projection)):
         projection.apply(table, entry, bodies.of(entry))
     table.flush()
+
+
+def _decisions_of(projection: Projection) -> frozenset[str]:
+    """How the decisions that it wants ended; empty: it wants all. See `Projection`."""
+    return frozenset(getattr(projection, "decisions", ()))
 
 
 class Folder:
@@ -227,26 +233,31 @@ class Folder:
         state = self._store.rows("SELECT stream,(SELECT max(number) FROM streams) FROM heads")
         ranges = behind(self._reader, number)
         table, bodies = KeptTable(self._reader, self._store, number), Bodies(self._reader)
-        left = most
+        kinds, decisions = projection.kinds or None, _decisions_of(projection)
+        # Rare kinds are found by their index, and passing over all others costs nothing.
+        span = _SPAN if kinds is None or DECISION in kinds else 1 << POSITION.bit_length()
+        left, cut = most, False
         for stream, (start, size) in ranges.items():
-            at = start
-            for entry in self._reader.entries(projection.kinds or None, after={stream: start}, until={stream: size}):
+            at, stop = start, min(size, start + span)
+            for entry in self._reader.entries(kinds, after={stream: start}, until={stream: stop}, decisions=decisions):
                 if left == 0:
                     break
                 projection.apply(table, entry, bodies.of(entry))
                 at, left = entry.seq + 1, left - 1
             else:
-                at = size
+                at = stop
+            span -= at - start
+            cut = at < size
             self._store.run(
                 "INSERT INTO positions VALUES (?,?,?) ON CONFLICT (projection,stream) DO UPDATE SET size=excluded.size",
                 number,
                 stream,
                 at,
             )
-            if left == 0:
+            if cut or left == 0 or span == 0:
                 break
         table.flush()
-        if left == 0 and behind(self._reader, number):
+        if (cut or left == 0 or span == 0) and behind(self._reader, number):
             return False
         self._finish(number, {stream for stream, _ in state}, max(highest for _, highest in state))
         self._show(projection, number)
