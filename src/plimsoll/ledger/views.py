@@ -13,7 +13,7 @@ from plimsoll.ledger.projection import Projection
 from plimsoll.ledger.read import Reader
 from plimsoll.ledger.write import StoreWriter
 
-_STEP: Final = 2000  # entries folded in one transaction: while it lasts, nobody else can write
+_STEP: Final = 500  # entries folded in one transaction: while it lasts (some 15 ms), nobody else can write
 _SPAN: Final = 20_000  # entries passed over or folded in one transaction, for the same reason
 _LOOK_INTO: Final = (
     64  # streams; with more of them behind, folding (which moves the positions on) is cheaper than looking
