@@ -164,14 +164,14 @@ def _replay(arguments: argparse.Namespace, out: Out) -> int:
     if arguments.preview is not None:
         return _preview(arguments, patch, out)
     by = _said_by(arguments)
-    outcome = replay_group(
-        open_project(arguments),
-        what,
-        by=by,
-        contract=arguments.contract,
-        patch=patch,
-        tick=lambda seen: out.interrupt.check(),  # noqa: ARG005 - between batches, where nothing is half done
-    )
+    from plimsoll.cli.progress import progress_for  # noqa: PLC0415 - heavy, and a list must be there at once
+
+    with progress_for(out) as progress:
+        progress.begin("replay", None)
+        outcome = replay_group(
+            open_project(arguments), what, by=by, contract=arguments.contract, patch=patch, tick=progress.tick
+        )
+        progress.end(f"{outcome.waiting:,} records")
     out.give(outcome)
     ended = [f"{count:,} {disposition}" for disposition, count in sorted(outcome.ended.items())]
     left = {

@@ -276,7 +276,11 @@ class Data(Declared, frozen=True, kw_only=True):
     """The contracts of what comes in and what goes out; paths relative to the manifest."""
 
     classification: Annotated[
-        Classification, Says("how closely the data must be kept; from confidential on, payloads are encrypted")
+        Classification,
+        Says(
+            "how closely the data must be kept; from confidential on, or where a contract classifies a field so, "
+            "payloads are encrypted"
+        ),
     ] = Classification.PERSONAL
     inputs: Annotated[
         tuple[File, ...], Says("data contracts of the sources; the first also stands for sources that none names")
