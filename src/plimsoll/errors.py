@@ -8,7 +8,7 @@
     │   ├── UsageError        the command or call is off
     │   ├── MissingExtra      an optional extra is not installed
     │   ├── TargetError       the target cannot be loaded
-    │   └── Conflict          an idempotency key was used for something else, or is in use
+    │   └── Conflict          an idempotency key, or the quarantine, is in somebody else's hands
     ├── NotReady              the answer is no                                 exit 3
     ├── NoAccess              who asks is not known, or may not                exit 3
     ├── NotAllowed            who asks is known, and may not do this           exit 3
@@ -131,7 +131,7 @@ class TargetError(InputError):
 
 
 class Conflict(UsageError):
-    """An idempotency key was used with another input, or by a call that has not ended."""
+    """An idempotency key was used with another input, or by a call that has not ended; or somebody else is at work."""
 
     code = "conflict"
 

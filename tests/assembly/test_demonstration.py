@@ -131,7 +131,7 @@ def test_its_trust_file_is_written_beside_the_record_and_marks_every_key(system)
 
 def test_the_operator_found_a_cut_record_and_replayed_what_its_source_sent_again(stage):
     with stage.project().open_ledger() as ledger:
-        closed = [q for q in quarantined(ledger, status="replayed") if q.by == NIGHT]
+        closed = [q for q in quarantined(ledger, status="fixed") if q.by == NIGHT]
         assert closed
         became = ledger.get(closed[0].became)
         assert became.refs == (closed[0].record,)

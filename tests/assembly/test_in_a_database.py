@@ -57,6 +57,25 @@ def test_decisions_are_recorded_shown_proved_and_verified(stored: TinySystem, da
     assert stored.run("ledger", "verify").code == 0
 
 
+def test_a_group_of_the_quarantine_is_mended_and_replayed(stored: TinySystem) -> None:
+    with Guard.open(stored.manifest) as guard:
+        for n in range(25):
+            guard.decide("tell-parity", {"number": "seven"}, source="counter", offset=f"counter.jsonl:{n}")
+        guard.decide("tell-parity", b"{", source="counter")
+    fix = stored.write("fix.json", '[{"op": "replace", "path": "/number", "value": 7}]')
+    first, second = stored.run("quarantine", "list", "--json").data["groups"]
+    assert (first["count"], second["count"]) == (25, 1)
+    by = ("--by", "ops@example.org")
+    seen = stored.run("quarantine", "replay", first["group"], "--patch", fix, "--preview", "--json").data
+    assert (seen["would_pass"], seen["samples"][0]["after"]) == (25, '{"number":7}')
+    done = stored.run("quarantine", "replay", first["group"], "--patch", fix, "--contract", "numbers@1.0.0", *by)
+    assert done.code == 0, done
+    assert stored.run("quarantine", "discard", second["group"], *by, "--reason", "cut").code == 0
+    after = stored.run("quarantine", "list", "--json").data
+    assert (after["open"], after["statuses"]) == (0, {"discarded": 1, "fixed": 25})
+    assert stored.run("ledger", "verify").code == 0
+
+
 def test_an_altered_record_is_named_with_exit_code_5(
     stored: TinySystem, postgres_server: TemporaryServer, database: str
 ) -> None:

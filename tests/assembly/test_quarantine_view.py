@@ -92,7 +92,7 @@ def test_the_view_tells_who_closed_what_and_what_became_of_it(tmp_path):
         found = {q.record: q for q in quarantined(ledger, status=None)}
         assert [q.record for q in quarantined(ledger)] == [waiting]
         assert (found[mended].status, found[mended].by, found[mended].became) == (
-            "replayed", "ops@example.org", answer.record,
+            "fixed", "ops@example.org", answer.record,
         )  # fmt: skip
         assert (found[thrown].status, found[thrown].by) == ("discarded", "head@example.org")
         (group,) = grouped(ledger)
@@ -103,7 +103,7 @@ def test_replaying_twice_gives_one_decision(tmp_path):
     with Ledger.open(tmp_path / "ledger.db") as ledger, open_guard(ledger) as guard:
         record = guard.decide("tell", b'{"number": "x"}').record
         replay(guard, record, by="ops@example.org", fixed=b'{"number": 3}')
-        with pytest.raises(Exception, match="replayed already"):
+        with pytest.raises(Exception, match="fixed already"):
             replay(guard, record, by="ops@example.org", fixed=b'{"number": 3}')
         assert sum(1 for _ in ledger.entries(kinds=("decision",))) == 2
 

@@ -114,12 +114,12 @@ class TestLooking:
         replay(guard, first, by=OP, fixed=GOOD)
         discard(ledger, "claims", second, by=OP, reason="a test")
         assert [(q.record, q.status) for q in quarantined(ledger, status=None)] == [
-            (first, "replayed"),
+            (first, "fixed"),
             (second, "discarded"),
             (third, "new"),
         ]
         assert only(ledger).record == third
-        assert only(ledger, "replayed").by == OP
+        assert only(ledger, "fixed").by == OP
 
     @pytest.mark.parametrize("record", ["x", "", "0" * 32 + "-0", "é-1"])
     def test_one_that_is_not_there(self, open_guard, ledger, record):
@@ -146,7 +146,7 @@ class TestReplaying:
         assert (answer.disposition, answer.output) == (Disposition.ANSWERED, {"amount": 12.5})
         kept, entry = record_of(answer)
         assert (kept.replay_of, entry.refs, kept.source) == (record, (record,), "counter")
-        found = only(ledger, "replayed")
+        found = only(ledger, "fixed")
         assert (found.by, found.became) == (OP, answer.record)
 
     def test_as_it_came_once_its_contract_has_changed(self, open_guard):
@@ -181,7 +181,7 @@ class TestReplaying:
         guard = open_guard(echo)
         record = put(guard)
         answer = replay(guard, record, by=OP, fixed=GOOD)
-        with pytest.raises(InputError, match=f"{record} is replayed already, as {answer.record}"):
+        with pytest.raises(InputError, match=f"{record} is fixed already, as {answer.record}"):
             replay(guard, record, by=OP, fixed=GOOD)
         assert len(decisions(ledger)) == 2
 
@@ -200,7 +200,7 @@ class TestReplaying:
         answer = replay(guard, record, by=OP, fixed=later)
         assert (answer.record, answer.output, answer.replayed) == (decided.record, {"amount": 12.5}, True)
         assert len(decisions(ledger)) == count
-        assert only(ledger, "replayed").became == decided.record
+        assert only(ledger, "fixed").became == decided.record
 
     @pytest.mark.parametrize("target", [lambda _: 1 / 0, lambda _: float("nan"), lambda _: time.sleep(1)])
     def test_a_target_that_fails_leaves_the_record_open_for_another_try(self, open_guard, ledger, target):
@@ -224,7 +224,7 @@ class TestReplaying:
         record = put(open_guard(echo))
         reviewed = open_guard(echo, tier=Tier.REVIEWED, review_below=0.9)
         assert replay(reviewed, record, by=OP, fixed=GOOD).disposition is Disposition.HELD
-        assert only(ledger, "replayed").record == record
+        assert only(ledger, "fixed").record == record
 
     def test_two_people_at_once_make_one_decision(self, open_guard, ledger):
         called = []
@@ -253,7 +253,7 @@ class TestReplaying:
             thread.join()
         assert len(called) == 1
         assert sum(not isinstance(e, Exception) for e in ended) == 1
-        assert only(ledger, "replayed").record == record
+        assert only(ledger, "fixed").record == record
 
     def test_of_another_system_in_the_same_ledger_it_is_left_to_that_system(self, open_guard, ledger):
         record = put(open_guard(echo))
@@ -335,7 +335,7 @@ class TestErasure:
         ledger.erase("claim-1", by=OP, reason="asked for")
         with pytest.raises(VerificationFailed, match="erased"):
             ledger.body(entry)
-        assert only(ledger, "replayed").became == answer.record, "that it was decided stays"
+        assert only(ledger, "replayed").became == answer.record, "that it was decided stays; what was mended does not"
 
     def test_of_others_nothing_is_touched(self, open_guard, ledger):
         guard = open_guard(echo)
@@ -360,7 +360,7 @@ class TestTheView:
             early.rebuild(QuarantineView())
             after = [(q.record, q.status, q.became) for q in quarantined(early, status=None)]
             assert after == before
-            assert [status for _, status, _ in after] == ["replayed", "discarded", "new"]
+            assert [status for _, status, _ in after] == ["fixed", "discarded", "new"]
             assert [record for record, _, _ in after] == [first, second, third]
 
     def test_of_two_closings_the_earlier_counts(self, open_guard, ledger):

@@ -34,14 +34,14 @@ def test_a_record_is_found_shown_mended_replayed_and_the_operator_accepts(tiny):
     assert replayed.data["output"] == {"parity": "odd"}
     twice = tiny.run("quarantine", "replay", first["record"], "--fixed", mended, "--by", OPERATOR)
     assert twice.code == 2
-    assert "replayed already" in twice.stderr
+    assert "fixed already" in twice.stderr
 
     thrown = tiny.run("quarantine", "discard", second["record"], "--by", OPERATOR, "--reason", "a test of the sender")
     assert thrown.code == 0
     assert "Nothing waits" in tiny.run("quarantine", "list").stdout
     closed = {r["record"]: r for r in tiny.run("quarantine", "list", "--all", "--json").data["records"]}
     assert (closed[first["record"]]["status"], closed[first["record"]]["became"]) == (
-        "replayed",
+        "fixed",
         replayed.data["record"],
     )
     assert closed[second["record"]]["status"] == "discarded"

@@ -35,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     key: str
     principal: Principal | None
+    offset: str = ""  # where it stood in its feed
 
 
 async def decide(exchange: Exchange, parts: Parts, who: Identity) -> None:
@@ -47,6 +48,7 @@ async def decide(exchange: Exchange, parts: Parts, who: Identity) -> None:
         source=exchange.text_header(b"plimsoll-source"),
         key=exchange.text_header(b"idempotency-key"),
         principal=principal_of(exchange, who),
+        offset=exchange.text_header(b"plimsoll-offset"),
     )
     media = exchange.content_type
     if media in JSON_LINES:
@@ -94,7 +96,9 @@ async def _many(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> N
         async with room:
             key = f"{asked.key}:{number}" if asked.key else ""
             try:
-                answer = await _decided(parts, type_, record, msgspec.structs.replace(asked, key=key))
+                offset = f"{asked.offset}:{number}"
+                one = msgspec.structs.replace(asked, key=key, offset=offset)
+                answer = await _decided(parts, type_, record, one)
             except PlimsollError as error:  # this one line was not decided; the others are
                 return problem_of(error).body
             return encode(answer)
@@ -112,7 +116,13 @@ async def _many(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> N
 
 async def _decided(parts: Parts, type_: str, raw: bytes, asked: Asked) -> Answer:
     answer = await parts.guard.adecide(
-        type_, raw, subject=asked.subject, source=asked.source, key=asked.key, principal=asked.principal
+        type_,
+        raw,
+        subject=asked.subject,
+        source=asked.source,
+        key=asked.key,
+        principal=asked.principal,
+        offset=asked.offset,
     )
     parts.meter.decision(type_, answer)
     return answer

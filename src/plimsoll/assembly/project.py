@@ -34,6 +34,7 @@ from plimsoll.model.manifest import Classification, DecisionType, Durability, Ma
 from plimsoll.model.manifest import Target as DeclaredTarget
 from plimsoll.model.manifest_reader import read_manifest_bytes
 from plimsoll.model.prices import WhenSpent
+from plimsoll.model.quarantine import QuarantineBound
 from plimsoll.model.service import undeclared
 from plimsoll.model.threshold import Threshold
 from plimsoll.policy import Gatekeeper
@@ -380,7 +381,9 @@ class Project:
             prices=manifest.prices,
             sheds_when_spent=manifest.budget is not None and manifest.budget.when_spent is WhenSpent.SHED,
             batched=manifest.durability is Durability.BATCHED,
-            seal=manifest.data.classification in SEALED,
+            seal=self._seals,
+            # What an assessment sends is counted by it, and must not come out otherwise because much is waiting.
+            quarantine=None if run or rehearsal else (manifest.quarantine or QuarantineBound()),
             run=run,
             rehearsal=rehearsal,
         )
@@ -401,6 +404,15 @@ class Project:
                 )
             ),
         )
+
+    @property
+    def _seals(self) -> bool:
+        """Whether payloads are encrypted: the data as a whole, or a field that a contract names, is to be kept closely.
+
+        One that cannot be read may hold anything its contract speaks of, so it does not depend on the single record.
+        """
+        fields = (field for contract in (*self.inputs, *self.outputs) for field in contract.objects)
+        return self.manifest.data.classification in SEALED or any(field.hides for field in fields)
 
     def _check_constants(self, output: Checker | None) -> None:
         """A constant that its contract refuses would fail just when it is needed."""

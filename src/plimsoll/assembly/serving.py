@@ -54,6 +54,11 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             yield "plimsoll_target_waiting", target.target, target.waiting
             if target.breaker is not None:
                 yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
+        room = self.guard.quarantine_room
+        if room is not None:
+            filling = room.watched()
+            yield "plimsoll_quarantine_waiting", self.guard.settings.system, filling.records
+            yield "plimsoll_quarantine_full", self.guard.settings.system, float(filling.is_full)
         yield "plimsoll_streams_left_open", self.guard.settings.system, self.keeper.left_open
 
 
@@ -81,7 +86,7 @@ def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> It
             tokens=tokens,
             keeper=Keeper(guard),
             checks={"ledger": _ledger_check(guard), "control": _steered(guard), "releases": lambda: guard.trouble},
-            notes={"exception": _excepted(guard)},
+            notes={"exception": _excepted(guard), "quarantine": _filling(guard)},
         )
 
 
@@ -110,6 +115,16 @@ def _excepted(guard: Guard, clock_ns: Callable[[], int] = time.time_ns) -> Calla
         if live is None:
             return ""
         return f"the live release is live on an exception {'that ended at' if live.ended else 'until'} {live.until}"
+
+    return note
+
+
+def _filling(guard: Guard) -> Callable[[], str]:
+    """Whether so much waits in quarantine that nothing more will soon be taken in, or is not now."""
+
+    def note() -> str:
+        room = guard.quarantine_room
+        return "" if room is None else room.watched().warning
 
     return note
 

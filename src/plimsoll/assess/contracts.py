@@ -110,7 +110,8 @@ async def _take_all(guard: Guard, ledger: Ledger, feed: Feed, tick: Callable[[in
     done: list[_Taken] = []
 
     async def take(sent: Sent) -> _Taken:
-        answer = await guard.adecide(sent.type, sent.record, source=sent.source)
+        offset = f"{sent.source}.jsonl:{sent.line}"
+        answer = await guard.adecide(sent.type, sent.record, source=sent.source, offset=offset)
         return _Taken(
             sent=msgspec.structs.replace(sent, record=b""),  # the digests are enough; a feed may be large
             answer=answer.record,

@@ -54,9 +54,15 @@ def run(arguments: argparse.Namespace, out: Out) -> int:
     out.give(answers)
     with Guard.open(find_manifest(arguments.manifest), state=arguments.state) as guard:
         _check_type(arguments.type, tuple(guard.settings.types))
-        for line in _lines(given, out):
+        feed = "" if given is None else given.name
+        for number, line in _lines(given, out):
             answer = guard.decide(
-                arguments.type, line, source=arguments.source, subject=arguments.subject, principal=principal
+                arguments.type,
+                line,
+                source=arguments.source,
+                subject=arguments.subject,
+                principal=principal,
+                offset=f"{feed}:{number}",
             )
             ended[answer.disposition.value] += 1
             if out.json:
@@ -78,12 +84,13 @@ def _check_type(given: str, declared: tuple[str, ...]) -> None:
     )
 
 
-def _lines(file: Path | None, out: Out) -> Iterator[bytes]:
+def _lines(file: Path | None, out: Out) -> Iterator[tuple[int, bytes]]:
     with contextlib.ExitStack() as stack:
         try:
-            for line in _standard_input(out) if file is None else stack.enter_context(file.open("rb")):
+            feed = _standard_input(out) if file is None else stack.enter_context(file.open("rb"))
+            for number, line in enumerate(feed, 1):
                 if line.strip():
-                    yield line.rstrip(b"\r\n")
+                    yield number, line.rstrip(b"\r\n")
         except OSError as why:
             name = "standard input" if file is None else file
             raise InputError(f"the input '{name}' cannot be read: {why.strerror}", fix="mend the path") from why

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from plimsoll.contract import Checker
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
+from plimsoll.guard.quarantine_room import RETRY_S, QuarantineRoom
+from plimsoll.guard.quarantine_view import TURNED_AWAY
 from plimsoll.model.decision import Disposition, Tier, Verdict
 
 
@@ -16,12 +18,16 @@ class Admission:
     Args:
         inputs: the contract of each declared source, by source name.
         default_input: the contract of every other source; None: such input is not checked.
+        room: whether one more broken record may wait in quarantine; None: it always may.
     """
 
-    def __init__(self, inputs: Mapping[str, Checker], default_input: Checker | None) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Checker], default_input: Checker | None, room: QuarantineRoom | None = None
+    ) -> None:
         self.controls = Controls()
         self._inputs = inputs
         self._default_input = default_input
+        self._room = room
 
     def needs_target(self, passage: Passage) -> bool:
         """The steps in their order. False: how it ends is already decided, and the model is never called."""
@@ -30,7 +36,7 @@ class Admission:
             passage.end(Disposition.REFUSED, f"{passage.type[:80]!a} is not a declared decision type")
             return False
         if not self._keeps_contract(passage):
-            passage.end(Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")
+            self._set_aside(passage)
             return False
         # Where the record may go is ruled on for each target, just before it is asked: see `border`.
         if kind.tier is Tier.HUMAN_ONLY:
@@ -45,11 +51,24 @@ class Admission:
             return False
         return True
 
+    def _set_aside(self, passage: Passage) -> None:
+        """A broken record waits in quarantine; or goes back to its sender, where too many of them wait already."""
+        # One that is replayed waits already.
+        if self._room is None or passage.replay_of or self._room.takes(passage.intake.size):
+            passage.end(Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")
+            return
+        passage.end(Disposition.SHED, TURNED_AWAY)
+        passage.turned_away, passage.retry_after_s = True, RETRY_S
+
+    def checker_of(self, source: str) -> Checker | None:
+        """The contract that records of a source are held against; None: they are not checked."""
+        return self._inputs.get(source, self._default_input)
+
     def _keeps_contract(self, passage: Passage) -> bool:
         intake = passage.intake
-        checker = self._inputs.get(passage.source, self._default_input)
+        checker = self.checker_of(passage.source)
         if checker is not None:
-            passage.contract = checker.label
+            passage.contract, passage.contract_version = checker.label, checker.contract.version
         if intake.reasons:
             passage.verdict, passage.broken = Verdict.BROKEN, intake.reasons
             return False

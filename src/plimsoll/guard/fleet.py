@@ -80,16 +80,17 @@ class Fleet(Guard):
         via: str = "",
         hold: str = "",
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         asked = (type_, given, subject, source, key, replay_of, deadline_s)
         if not self._state.releases or path is not self._live:  # a wrapped function is of the release that lies here
-            return super()._decide(path, *asked, via=via, hold=hold, principal=principal)
+            return super()._decide(path, *asked, via=via, hold=hold, principal=principal, offset=offset)
         guard, via, hold = self._choose(subject or key or _content(given))
         started = time.perf_counter()
         with self._in_flight(guard):
             # Called by class: of the release that lies here this is the overridden one, which would choose again.
             chosen = guard._live  # noqa: SLF001 - guards are of one kind
-            answer = Guard._decide(guard, chosen, *asked, via=via, hold=hold, principal=principal)  # noqa: SLF001
+            answer = Guard._decide(guard, chosen, *asked, via=via, hold=hold, principal=principal, offset=offset)  # noqa: SLF001
         self._after(answer, via, started, (*asked[:4], principal))
         return answer
 
@@ -106,15 +107,16 @@ class Fleet(Guard):
         hold: str = "",
         sink: Sink | None = None,
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         asked = (type, input, subject, source, key, replay_of, deadline_s)
         if not self._state.releases:
-            return await super()._adecide(*asked, via=via, hold=hold, sink=sink, principal=principal)
+            return await super()._adecide(*asked, via=via, hold=hold, sink=sink, principal=principal, offset=offset)
         guard, via, hold = self._choose(subject or key or _content(input))
         started = time.perf_counter()
         with self._in_flight(guard):
             answer = await Guard._adecide(  # noqa: SLF001 - as above
-                guard, *asked, via=via, hold=hold, sink=sink, principal=principal
+                guard, *asked, via=via, hold=hold, sink=sink, principal=principal, offset=offset
             )
         self._after(answer, via, started, (*asked[:4], principal))
         return answer

@@ -28,6 +28,7 @@ from plimsoll.guard.once import Once
 from plimsoll.guard.outlet import Outlet
 from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.path import Path
+from plimsoll.guard.quarantine_room import QuarantineRoom
 from plimsoll.guard.record import answer_again, answer_of, cost_in, draft_of
 from plimsoll.guard.recorder import Recorder
 from plimsoll.guard.settings import GuardSettings
@@ -42,6 +43,7 @@ from plimsoll.model.principal import Principal
 from plimsoll.policy import SourcesVerdict, rule_on_sources
 
 R = TypeVar("R")
+_OFFSET: Final = 200  # characters; a place in a feed, and not a second record
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
 _NONE: Final[Mapping[str, Target]] = MappingProxyType({})
 
@@ -94,7 +96,9 @@ class Guard:
         self._hold_to_release = hold_to_release
         self._spend = spend
         self.used = Used()
-        self._admission = Admission(inputs, default_input)
+        bound = settings.quarantine
+        self.quarantine_room = None if bound is None else QuarantineRoom(ledger, settings.system, bound)
+        self._admission = Admission(inputs, default_input, self.quarantine_room)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
@@ -125,6 +129,7 @@ class Guard:
         replay_of: str = "",
         deadline_s: float | None = None,
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         """Take one decision, record it, and answer.
 
@@ -140,6 +145,7 @@ class Guard:
                 extend it. The time that the record takes to be written comes on top, and is never cut.
             principal: who asks. An answer that rests on a source that they may not see is refused; None: nobody knows,
                 and everything but what is open to all is closed.
+            offset: where the record stood in its feed, such as ``claims.jsonl:17``; recorded, up to 200 characters.
 
         Returns:
             The answer; its record is durable, unless the manifest says ``durability: batched``.
@@ -149,7 +155,8 @@ class Guard:
             UsageError: the key was used before with another input, or by a call that has not ended; or the deadline is
                 no time.
         """
-        return self._decide(self._live, type, input, subject, source, key, replay_of, deadline_s, principal=principal)
+        asked = (type, input, subject, source, key, replay_of, deadline_s)
+        return self._decide(self._live, *asked, principal=principal, offset=offset)
 
     def shadow(
         self,
@@ -178,10 +185,43 @@ class Guard:
         """
         passage = self._begin(type, input, subject, source, "", "", None)
         passage.principal = principal
+        draft = self._drafted(passage)
+        return self.ledger.append(msgspec.structs.replace(draft, kind="shadow", header=None, refs=(of,)))
+
+    def draft_replay(
+        self,
+        type: str,  # noqa: A002 - the word the manifest uses
+        input: Any,  # noqa: A002 - the word the manifest uses
+        *,
+        replay_of: str,
+        subject: str | None = None,
+        source: str = "",
+        offset: str = "",
+    ) -> Draft | None:
+        """Take a decision on a quarantined record and leave it to the caller to record it, with others of its kind.
+
+        It counts once it is written; the target was asked all the same. As a shadow, it is not among what is `used`.
+
+        Args:
+            type: as of the record.
+            input: what stands for the record now.
+            replay_of: the id of the record.
+            subject: as of the record.
+            source: as of the record.
+            offset: as of the record.
+
+        Returns:
+            The entry to write; None where the record still breaks its contract, and nothing was asked of the target.
+        """
+        passage = self._begin(type, input, subject, source, "", replay_of, None)
+        passage.offset = offset
+        draft = self._drafted(passage)
+        return None if passage.disposition is Disposition.QUARANTINED else draft
+
+    def _drafted(self, passage: Passage) -> Draft:
         if self._admission.needs_target(passage) and not self._live.at_once(passage):
             finish(self._live.follow(passage, FROM_THREAD))
-        draft = draft_of(passage, self.settings, passage.steps())
-        return self.ledger.append(msgspec.structs.replace(draft, kind="shadow", header=None, refs=(of,)))
+        return draft_of(passage, self.settings, passage.steps())
 
     def _decide(
         self,
@@ -196,9 +236,10 @@ class Guard:
         via: str = "",
         hold: str = "",
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         passage = self._begin(type_, given, subject, source, key, replay_of, deadline_s)
-        passage.principal = principal
+        passage.principal, passage.offset = principal, offset[:_OFFSET]
         passage.route, passage.hold = via, hold
         mine: Reservation | None = None
         if key:
@@ -229,13 +270,15 @@ class Guard:
         replay_of: str = "",
         deadline_s: float | None = None,
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         """As `decide`, for an event loop: the same path without a thread hop, waiting for the disk by ``await``.
 
         A synchronous target without a deadline runs in the loop's own thread. A call that is cancelled on its way is
         recorded as failed.
         """
-        return await self._adecide(type, input, subject, source, key, replay_of, deadline_s, principal=principal)
+        asked = (type, input, subject, source, key, replay_of, deadline_s)
+        return await self._adecide(*asked, principal=principal, offset=offset)
 
     def stream(
         self,
@@ -288,9 +331,10 @@ class Guard:
         hold: str = "",
         sink: Sink | None = None,
         principal: Principal | None = None,
+        offset: str = "",
     ) -> Answer:
         passage = self._begin(type, input, subject, source, key, replay_of, deadline_s)
-        passage.principal = principal
+        passage.principal, passage.offset = principal, offset[:_OFFSET]
         passage.route, passage.hold, passage.sink = via, hold, None if sink is None else self._opened(sink, passage)
         mine: Reservation | None = None
         if key:
@@ -405,6 +449,10 @@ class Guard:
             )
         return answer
 
+    def checker_of(self, source: str) -> Checker | None:
+        """The contract that records of a source are held against; None: they are not checked."""
+        return self._admission.checker_of(source)
+
     def may_see(self, answer: Answer, principal: Principal | None) -> bool:
         """Whether an answer that was recorded may be shown to somebody: what it rests on is not closed to them."""
         if not answer.sources:
@@ -483,6 +531,8 @@ class Guard:
         self._pid = os.getpid()
         self._lanes.begin_anew()
         self._recorder.forget()
+        if self.quarantine_room is not None:
+            self.quarantine_room.begin_anew()
         self._admission.controls = Controls()
         self._follow()
 
@@ -495,6 +545,8 @@ class Guard:
         mine = self._pid == os.getpid()
         with contextlib.ExitStack() as steps:  # the last one first, each of them whatever becomes of the others
             if mine:
+                if self.quarantine_room is not None:
+                    steps.callback(self.quarantine_room.close)
                 steps.callback(self._recorder.flush)
                 if self._spend is not None:
                     steps.callback(self._spend.close)

@@ -31,6 +31,11 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(self.json)
 
     @property
+    def size(self) -> int:
+        """Bytes that are kept of it."""
+        return len(self.raw if self.json is None else self.json)
+
+    @property
     def raw_base64(self) -> str:
         """The bytes as the record keeps them."""
         return base64.b64encode(self.raw).decode()

@@ -1,204 +1,46 @@
-"""Quarantine: what could not be processed, as a view of the ledger that can be dropped and folded again."""
+"""Quarantine: what could not be processed; looked at, sent through again, or discarded, one record at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from plimsoll.errors import InputError
 from plimsoll.guard.guard import Guard
-from plimsoll.ledger import Draft, Entry, Ledger, Reserve, Table, Taken, parse_id
+from plimsoll.guard.quarantine_turn import Turn
+from plimsoll.guard.quarantine_view import (
+    DECIDES,
+    DISCARDED,
+    REPLAYED,
+    Closed,
+    Count,
+    Quarantined,
+    QuarantineView,
+    State,
+    all_of,
+    counts_of,
+    state_of,
+    systems_in,
+    waiting_in,
+    with_run,
+)
+from plimsoll.ledger import Draft, Ledger, Reserve, Taken, View
 from plimsoll.model.canonical import digest_bytes
-from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Reason
-
-REPLAYED: Final = "quarantine.replayed"
-DISCARDED: Final = "quarantine.discarded"
-ERASED: Final = "erased"
-
-_DECIDES: Final = frozenset({Disposition.ANSWERED, Disposition.HELD})  # otherwise the record still waits for somebody
-
-
-class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
-    """One quarantined record, without its bytes."""
-
-    record: str  # id of the decision
-    type: str
-    source: str
-    contract: str
-    time_ns: int
-    # new, replayed, discarded, erased; rehearsal: from a load test; attempt: a replay that was quarantined again
-    status: str = "new"
-    reasons: tuple[Reason, ...] = ()
-    release: str = ""
-    by: str = ""  # who closed it
-    became: str = ""  # id of the decision that its replay gave
-    system: str = ""
-    replay_of: str = ""  # id of the record that an attempt was to mend; that one waits, the attempt does not
+from plimsoll.model.decision import Answer, DecisionRecord, Disposition
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Records of one source that broke the same rule at the same place."""
+    """Records of one source that broke the same rule at the same place, and wait."""
 
+    group: str  # its short name
+    system: str
     source: str
     reason: str
     count: int
-    example: str  # id of one of them
-
-
-class Closed(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a ``quarantine.replayed`` or ``quarantine.discarded`` entry."""
-
-    record: str
-    by: str
-    became: str = ""
-    reason: str = ""
-
-
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One replay of a record, as the guard decided it."""
-
-    time_ns: int
-    record: str  # id of its decision
-    disposition: str
-    release: str = ""
-    given: str = ""  # digest of what was sent
-    subject: str = ""  # pseudonym
-
-
-class _State(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one record. Streams are folded one after the other, so any of it can come first."""
-
-    found: Quarantined | None = None  # None: its decision has not been folded yet, or was no quarantine
-    closed: tuple[int, str, str, Closed] | None = None  # time, id of the entry, status, its body; the earliest counts
-    attempts: tuple[Attempt, ...] = ()  # by time
-
-    @property
-    def record(self) -> Quarantined | None:
-        """The record with what became of it."""
-        if self.found is None:
-            return None
-        if self.closed is None:
-            attempt = self.found.status == "new" and self.found.replay_of
-            return msgspec.structs.replace(
-                self.found, became=self.decided, status="attempt" if attempt else self.found.status
-            )
-        _, _, status, closed = self.closed
-        return msgspec.structs.replace(self.found, status=status, by=closed.by, became=closed.became)
-
-    @property
-    def decided(self) -> str:
-        """The first replay that left nothing to do, whether or not somebody lived to close the record; "" if none."""
-        return next((a.record for a in self.attempts if a.disposition in _DECIDES), "")
-
-
-class QuarantineView:
-    """The projection: every quarantined record under ``r/<stream>-<position>``, by subject under ``s/``."""
-
-    name = "quarantine"
-    version = 4
-    kinds = frozenset({"decision", REPLAYED, DISCARDED, ERASED})
-
-    def apply(self, table: Table, entry: Entry, body: bytes | None) -> None:
-        """Fold one entry in."""
-        if entry.kind == "decision":
-            self._decision(table, entry, body)
-        elif entry.kind == ERASED:
-            for key, _ in list(table.scan(f"s/{entry.subject}/")):
-                place = key.rpartition("/")[2]
-                state = _load(table, place)
-                _save(table, place, _without_subject(state, entry.subject))
-        elif body is not None:
-            closed = msgspec.json.decode(body, type=Closed)
-            place, status = _place(closed.record), "replayed" if entry.kind == REPLAYED else "discarded"
-            state, this = _load(table, place), (entry.time_ns, entry.id, status, closed)
-            first = this if state.closed is None else min(state.closed, this, key=lambda c: c[:2])
-            _save(table, place, msgspec.structs.replace(state, closed=first))
-
-    def _decision(self, table: Table, entry: Entry, body: bytes | None) -> None:
-        if entry.header is not None and entry.header.disposition == Disposition.QUARANTINED.value:
-            place = _place(entry.id)
-            _save(table, place, msgspec.structs.replace(_load(table, place), found=_of_entry(entry, body)))
-            if entry.subject:
-                table.put(f"s/{entry.subject}/{place}", b"")
-        for replayed in entry.refs:
-            place = _place(replayed)
-            state = _load(table, place)
-            attempts = sorted((*state.attempts, _attempt(entry, body)), key=lambda a: (a.time_ns, a.record))
-            _save(table, place, msgspec.structs.replace(state, attempts=tuple(attempts)))
-
-
-def _place(record: str) -> str:
-    """The id with its position in full width, so that keys sort as a stream does."""
-    stream, seq = parse_id(record) or (record, 0)
-    return f"{stream}-{seq:013}"
-
-
-def _load(table: Table, place: str) -> _State:
-    raw = table.get(f"r/{place}")
-    return _State() if raw is None else msgspec.json.decode(raw, type=_State)
-
-
-def _save(table: Table, place: str, state: _State) -> None:
-    table.put(f"r/{place}", msgspec.json.encode(state))
-
-
-def _of_entry(entry: Entry, body: bytes | None) -> Quarantined:
-    assert entry.header is not None, "a decision has a header"
-    bare = Quarantined(
-        record=entry.id,
-        type=entry.header.type,
-        source="",
-        contract="",
-        time_ns=entry.time_ns,
-        system=entry.system,
-        replay_of=entry.refs[0] if entry.refs else "",
-    )
-    if body is None:
-        return _without_content(bare)
-    kept = msgspec.json.decode(body, type=DecisionRecord)
-    return msgspec.structs.replace(
-        bare,
-        source=kept.source,
-        contract=kept.contract,
-        reasons=kept.broken,
-        release=kept.release,
-        # A load test sends the feed over and over; the same records wait once, from the contracts assessment.
-        status="rehearsal" if kept.rehearsal else "new",
-    )
-
-
-def _without_content(record: Quarantined) -> Quarantined:
-    """What is left of an erased one: that it was quarantined."""
-    return Quarantined(
-        record=record.record,
-        type=record.type,
-        source="",
-        contract="",
-        time_ns=record.time_ns,
-        system=record.system,
-        status="erased",
-        replay_of=record.replay_of,
-    )
-
-
-def _without_subject(state: _State, subject: str) -> _State:
-    """The same as if it had been folded after the subject was erased."""
-    assert state.found is not None, "only a quarantined record is listed under its subject"
-    attempts = tuple(
-        msgspec.structs.replace(a, release="", given="") if a.subject == subject else a for a in state.attempts
-    )
-    return msgspec.structs.replace(state, found=_without_content(state.found), attempts=attempts)
-
-
-def _attempt(entry: Entry, body: bytes | None) -> Attempt:
-    disposition = "" if entry.header is None else entry.header.disposition
-    bare = Attempt(time_ns=entry.time_ns, record=entry.id, disposition=disposition, subject=entry.subject)
-    if body is None:
-        return bare
-    kept = msgspec.json.decode(body, type=DecisionRecord)
-    return msgspec.structs.replace(bare, release=kept.release, given=digest_bytes(original_bytes(kept)))
+    bytes: int
+    example: str  # id of the first of them
+    since_ns: int  # when that one was received
 
 
 def quarantined(ledger: Ledger, *, status: str | None = "new", system: str | None = None) -> Iterator[Quarantined]:
@@ -209,9 +51,8 @@ def quarantined(ledger: Ledger, *, status: str | None = "new", system: str | Non
         status: only of this one; None: of any.
         system: only of this one; None: of all that share the ledger.
     """
-    for _, raw in ledger.view(QuarantineView()).scan("r/"):
-        record = msgspec.json.decode(raw, type=_State).record
-        if record is not None and status in {None, record.status} and system in {None, record.system}:
+    for record in all_of(ledger.view(QuarantineView())):
+        if status in {None, record.status} and system in {None, record.system}:
             yield record
 
 
@@ -220,14 +61,23 @@ def grouped(ledger: Ledger, *, system: str | None = None) -> tuple[Group, ...]:
 
     A record that breaks two rules stands in two groups, so counts can add up to more than there are records.
     """
-    groups: dict[tuple[str, str], tuple[int, str]] = {}
-    for record in quarantined(ledger, system=system):
-        for reason in {f"{r.path or '(record)'}: {r.fault.value} ({r.rule})" for r in record.reasons}:
-            count, example = groups.get((record.source, reason), (0, record.record))
-            groups[record.source, reason] = (count + 1, example)
-    return tuple(
-        Group(source=source, reason=reason, count=count, example=example)
-        for (source, reason), (count, example) in sorted(groups.items(), key=lambda g: (-g[1][0], g[0]))
+    view = ledger.view(QuarantineView())
+    found = [_group(view, of, name, c) for of in systems_in(view, system) for name, c in counts_of(view, of).items()]
+    return tuple(sorted(found, key=lambda group: (-group.count, group.source, group.reason)))
+
+
+def _group(view: View, system: str, name: str, count: Count) -> Group:
+    example, _ = next(waiting_in(view, system, name))
+    first = state_of(view, example).record
+    return Group(
+        group=name,
+        system=system,
+        source=count.source,
+        reason=count.reason,
+        count=count.records,
+        bytes=count.bytes,
+        example=example,
+        since_ns=0 if first is None else first.time_ns,
     )
 
 
@@ -244,20 +94,20 @@ def find_quarantined(ledger: Ledger, record: str) -> tuple[Quarantined, Decision
     return found, msgspec.json.decode(ledger.body(entry), type=DecisionRecord)
 
 
-def _find(ledger: Ledger, record: str) -> tuple[Quarantined, _State]:
-    raw = ledger.view(QuarantineView()).get(f"r/{_place(record)}")
-    state = _State() if raw is None else msgspec.json.decode(raw, type=_State)
+def _find(ledger: Ledger, record: str) -> tuple[Quarantined, State]:
+    view = ledger.view(QuarantineView())
+    state = state_of(view, record)
     found = state.record
     if found is None:
         raise InputError(
             f"'{record}' is not a quarantined record", fix="`plimsoll quarantine list --records` names them"
         )
-    return found, state
+    return (with_run(view, found) if found.run else found), state
 
 
 def original_bytes(kept: DecisionRecord) -> bytes:
     """What was offered, byte for byte; of a JSON value without the blanks around it, which are no part of it."""
-    return kept.raw_bytes if kept.input_json is None else kept.input_json
+    return kept.offered
 
 
 def replay(guard: Guard, record: str, *, by: str, fixed: bytes | None = None) -> Answer:
@@ -275,9 +125,15 @@ def replay(guard: Guard, record: str, *, by: str, fixed: bytes | None = None) ->
 
     Raises:
         InputError: there is no such record here, or it is closed already.
-        UsageError: somebody else is replaying it.
+        UsageError: somebody else is replaying or discarding records.
         VerificationFailed: its payload was erased.
     """
+    find_quarantined(guard.ledger, record)  # before anybody has to wait
+    with Turn(guard.ledger, guard.settings.system):
+        return _replay(guard, record, by, fixed)
+
+
+def _replay(guard: Guard, record: str, by: str, fixed: bytes | None) -> Answer:
     ledger, system = guard.ledger, guard.settings.system
     found, state = _find(ledger, record)
     _, kept = find_quarantined(ledger, record)
@@ -287,12 +143,12 @@ def replay(guard: Guard, record: str, *, by: str, fixed: bytes | None = None) ->
     given = original_bytes(kept) if fixed is None else fixed
     before = state.decided or _same(state, digest_bytes(given), guard.settings.release)
     answer = guard.recorded(before) if before else _decide(guard, found, given, len(state.attempts))
-    if answer.disposition in _DECIDES:
+    if answer.disposition in DECIDES:
         close(ledger, system, REPLAYED, Closed(record=record, by=by, became=answer.record))
     return answer
 
 
-def _same(state: _State, given: str, release: str) -> str:
+def _same(state: State, given: str, release: str) -> str:
     """An earlier replay that must come out as this one would: the same bytes, quarantined by the same release."""
     like = Disposition.QUARANTINED.value, given, release
     return next((a.record for a in state.attempts if (a.disposition, a.given, a.release) == like), "")
@@ -317,11 +173,13 @@ def discard(ledger: Ledger, system: str, record: str, *, by: str, reason: str) -
     Raises:
         InputError: there is no such record, it is closed already, or no reason is given.
     """
-    found, _ = _find(ledger, record)
-    _refuse_closed(found)
+    _find(ledger, record)  # before anybody has to wait
     if not reason.strip():
         raise InputError("a record is discarded for a reason", fix="say why: --reason '…'")
-    return close(ledger, system, DISCARDED, Closed(record=record, by=by, reason=reason))
+    with Turn(ledger, system):
+        found, _ = _find(ledger, record)
+        _refuse_closed(found)
+        return close(ledger, system, DISCARDED, Closed(record=record, by=by, reason=reason))
 
 
 def _refuse_closed(found: Quarantined) -> None:

@@ -6,13 +6,16 @@ from typing import Final
 
 import msgspec
 
+from plimsoll.guard.intake import Intake
 from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.settings import GuardedType, GuardSettings
 from plimsoll.ledger import Draft, Header
-from plimsoll.model.decision import NO_JSON, Answer, DecisionRecord, Disposition, Step, StepRecord
+from plimsoll.model.canonical import digest_bytes
+from plimsoll.model.decision import NO_JSON, Answer, DecisionRecord, Disposition, Step, StepRecord, TurnedAway
 from plimsoll.model.prices import Prices
 from plimsoll.policy.spend import cost_of
 
+_REASONS: Final = 3  # that are kept of a record that was turned away: its sender is told all of them
 _WITH_RETRY_AFTER: Final = frozenset({Disposition.SHED, Disposition.FAILED})
 
 
@@ -26,12 +29,14 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         via=passage.way,
         why=passage.why,
         source=passage.source,
+        offset=passage.offset,
         contract=passage.contract,
+        contract_version=passage.contract_version,
         verdict=passage.verdict,
         coerced=passage.coerced,
-        broken=passage.broken,
-        input=NO_JSON if intake.json is None else msgspec.Raw(intake.json),
-        raw="" if intake.json is not None else intake.raw_base64,
+        broken=passage.broken[:_REASONS] if passage.turned_away else passage.broken,
+        input=NO_JSON if intake.json is None or passage.turned_away else msgspec.Raw(intake.json),
+        raw="" if intake.json is not None or passage.turned_away else intake.raw_base64,
         output=NO_JSON if passage.output is None else msgspec.Raw(passage.output),
         output_verdict=passage.output_verdict,
         output_broken=passage.output_broken,
@@ -58,6 +63,7 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         answer_egress=passage.answer_egress,
         run=settings.run,
         rehearsal=settings.rehearsal,
+        turned_away=_turned_away(intake) if passage.turned_away else None,
     )
     return Draft(
         kind="decision",
@@ -73,6 +79,10 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         ),
         seal=settings.seal,
     )
+
+
+def _turned_away(intake: Intake) -> TurnedAway:
+    return TurnedAway(size=intake.size, digest=digest_bytes(intake.raw if intake.json is None else intake.json))
 
 
 def cost_in(passage: Passage, prices: Prices | None) -> str:

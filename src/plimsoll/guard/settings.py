@@ -13,6 +13,7 @@ from plimsoll.model.decision import Tier
 from plimsoll.model.knowledge import Knowledge
 from plimsoll.model.manifest import Consequence
 from plimsoll.model.prices import Prices
+from plimsoll.model.quarantine import QuarantineBound
 
 # Callers that may wait for each place. The last of a full queue waits about as long as this many calls take: a burst of
 # five times what runs at once passes, and what is more would wait for an answer that comes too late.
@@ -82,5 +83,6 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     sheds_when_spent: bool = False  # when the budget is spent, nothing stands in
     batched: bool = False
     seal: bool = True  # encrypt what is recorded
+    quarantine: QuarantineBound | None = None  # what may wait there; None: it has no bound
     run: str = ""  # id of the assessment this guard measures for; "" in earnest
     rehearsal: bool = False  # it measures load: what it quarantines waits for nobody

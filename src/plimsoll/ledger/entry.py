@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -50,6 +51,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.stream}-{self.seq}"
 
 
+_ID: Final = re.compile(r"([0-9a-f]{32})-([0-9]{1,19})", re.ASCII)
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -88,7 +90,5 @@ def parse_id(text: str) -> tuple[str, int] | None:
     >>> parse_id("0192f00000007000800000000000000a-12")
     ('0192f00000007000800000000000000a', 12)
     """
-    stream, dash, seq = text.partition("-")
-    if not dash or len(stream) != 32 or not seq.isdigit() or any(c not in "0123456789abcdef" for c in stream):
-        return None
-    return stream, int(seq)
+    found = _ID.fullmatch(text)
+    return None if found is None else (found[1], int(found[2]))

@@ -112,6 +112,28 @@ def body_key(reader: Reader, entry: Entry) -> bytes | None:
     return None if row is None else row[0]
 
 
+class Bodies:
+    """Opened bodies for one step of some work: a key is looked up, and made ready, once in it.
+
+    Not to be kept: a key that is destroyed meanwhile would go on opening.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._boxes: dict[tuple[str, str], AESGCM | None] = {}
+
+    def of(self, entry: Entry) -> bytes | None:
+        """The body as it was given; None when it was erased. Raises VerificationFailed when it was altered."""
+        if not entry.sealed:
+            return entry.body
+        under = (entry.subject, entry.stream)
+        if under not in self._boxes:
+            key = body_key(self._reader, entry)
+            self._boxes[under] = None if key is None else sealer(key, entry.stream)
+        box = self._boxes[under]
+        return None if box is None else unseal(box, entry.seq, entry.body, entry.id)
+
+
 def subject_name(reader: Reader, entry: Entry) -> str | None:
     """Who a pseudonym stands for; None when the entry has none or the subject was erased."""
     if not entry.subject:

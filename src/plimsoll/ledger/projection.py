@@ -48,6 +48,9 @@ class Projection(Protocol):
         name: unique in the ledger.
         version: raise it when the fold changes; the view is then folded anew from the first entry.
         kinds: kinds of entries it wants; empty: all.
+
+    One that wants few of the decisions may say so in an attribute ``decisions``, a set of dispositions: it is then
+    given those that ended so and those that refer to another entry, and the others are passed over without being read.
     """
 
     @property

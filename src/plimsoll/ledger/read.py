@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from typing import Any, ClassVar, Final
 
@@ -239,6 +239,16 @@ class Reader(ABC):
         row = self.raw(stream, seq)
         return None if row is None else entry_of(stream, row)
 
+    def several(self, places: Sequence[tuple[str, int]]) -> Iterator[Entry]:
+        """Entries by stream and position, in the order of the store; those that are not there are left out."""
+        wanted = [(self.number_of(stream), seq) for stream, seq in places]
+        left = sorted(number << SHIFT | seq for number, seq in wanted if number is not None and 0 <= seq <= POSITION)
+        while left:
+            numbers = msgspec.json.encode(left).decode()
+            rows, _ = self.page(f"{self.by_id} WHERE id IN ({self.each})", (numbers,), len(left))
+            yield from (entry_of(self.id_of(row[0] >> SHIFT), row) for row in rows)
+            left = [place for place in left if rows and place > rows[-1][0]]
+
     def raw(self, stream: str, seq: int) -> Row | None:
         """The row of one entry, with its text as it was given."""
         number = self.number_of(stream)
@@ -252,6 +262,7 @@ class Reader(ABC):
         system: str | None = None,
         after: Mapping[int, int] | None = None,
         until: Mapping[int, int] | None = None,
+        decisions: frozenset[str] = frozenset(),
     ) -> Iterator[Entry]:
         """Entries stream by stream, each in its order.
 
@@ -260,6 +271,7 @@ class Reader(ABC):
             system: only of this system.
             after: by stream number, how many entries to leave out from the beginning.
             until: by stream number, at which size to stop; streams that are not in it are left out.
+            decisions: of decisions, only those that ended so, and those that refer to another entry; empty: all.
         """
         skip = after or {}
         for number, size in (self.sizes() if until is None else until).items():
@@ -267,13 +279,15 @@ class Reader(ABC):
             if start >= size:
                 continue
             stream = self.id_of(number)
-            for row in self._range(kinds, base + start, base + size):
+            for row in self._range(kinds, base + start, base + size, decisions):
                 if system is None or row[3] == system:
                     yield entry_of(stream, row)
 
-    def _range(self, kinds: frozenset[str] | None, first: int, stop: int) -> Iterator[Row]:
+    def _range(self, kinds: frozenset[str] | None, first: int, stop: int, decisions: frozenset[str]) -> Iterator[Row]:
         if kinds is None or DECISION in kinds:
-            for row in self._paged("", (), first, stop):
+            marks = ",".join("?" * len(decisions))
+            some = f"(kind<>'{DECISION}' OR refs<>'' OR disposition IN ({marks})) AND" if decisions else ""
+            for row in self._paged(some, tuple(sorted(decisions)), first, stop, self.by_id if some else ""):
                 if kinds is None or row[2] in kinds:
                     yield row
         elif len(kinds) == 1:
@@ -282,10 +296,11 @@ class Reader(ABC):
             yield from merge(*[self._by_kind(kind, first, stop) for kind in sorted(kinds)])
 
     def _by_kind(self, kind: str, first: int, stop: int) -> Iterator[Row]:
-        return self._paged(f"kind=? AND kind<>'{DECISION}' AND", (self.stored(kind),), first, stop)
+        where = f"kind=? AND kind<>'{DECISION}' AND"
+        return self._paged(where, (self.stored(kind),), first, stop, self.by_kind)
 
-    def _paged(self, where: str, values: tuple[str, ...], first: int, stop: int) -> Iterator[Row]:
-        condition = f"{self.by_kind if where else ''} WHERE {where} id>=? AND id<?"
+    def _paged(self, where: str, values: tuple[str, ...], first: int, stop: int, hint: str) -> Iterator[Row]:
+        condition = f"{hint} WHERE {where} id>=? AND id<?"
         more = True
         while more:
             rows, more = self.page(condition, (*values, first, stop), PAGE)

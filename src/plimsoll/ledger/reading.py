@@ -9,7 +9,7 @@ from pathlib import Path
 from plimsoll.errors import UsageError
 from plimsoll.ledger.entry import Entry, parse_id
 from plimsoll.ledger.follow import Follower
-from plimsoll.ledger.keyring import open_body, subject_name
+from plimsoll.ledger.keyring import Bodies, open_body, subject_name
 from plimsoll.ledger.projection import Projection, View
 from plimsoll.ledger.read import Reader
 from plimsoll.ledger.reservation import Reservation, is_expired
@@ -62,6 +62,23 @@ class Reading(ABC):
             VerificationFailed: key or body was altered.
         """
         return open_body(self._now.reader, entry)
+
+    def opened(self, ids: Sequence[str]) -> Iterator[tuple[Entry, bytes | None]]:
+        """Several entries with their bodies, in the order of the store; for a step of some work, and at once.
+
+        Args:
+            ids: of entries; those that are not there are left out.
+
+        Yields:
+            The entry, and its body as it was given; None when it was erased.
+
+        Raises:
+            VerificationFailed: a key or a body was altered.
+        """
+        reader = self._now.reader
+        bodies = Bodies(reader)
+        for entry in reader.several([place for place in map(parse_id, ids) if place is not None]):
+            yield entry, bodies.of(entry)
 
     def subject_of(self, entry: Entry) -> str | None:
         """Whom the entry's pseudonym stands for; None when for nobody, or when the subject was erased."""

@@ -7,15 +7,14 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from plimsoll.ledger.entry import Entry
-from plimsoll.ledger.keyring import body_key, opened
-from plimsoll.ledger.keys import Erased
-from plimsoll.ledger.numbering import DECISION, Row
+from plimsoll.ledger.keyring import Bodies
+from plimsoll.ledger.numbering import DECISION, POSITION, Row
 from plimsoll.ledger.projection import Projection
 from plimsoll.ledger.read import Reader
 from plimsoll.ledger.write import StoreWriter
 
-_STEP: Final = 2000  # entries folded in one transaction: while it lasts, nobody else can write
+_STEP: Final = 500  # entries folded in one transaction: while it lasts (some 15 ms), nobody else can write
+_SPAN: Final = 20_000  # entries passed over or folded in one transaction, for the same reason
 _LOOK_INTO: Final = (
     64  # streams; with more of them behind, folding (which moves the positions on) is cheaper than looking
 )
@@ -189,30 +188,15 @@ def is_current(reader: Reader, projection: Projection, number: int) -> bool:
 
 def folded_aside(table: KeptTable, reader: Reader, projection: Projection) -> None:
     """Fold a projection from the first entry into a table aside: for a ledger that was opened for reading only."""
-    bodies = _Bodies(reader)
-    for entry in reader.entries(projection.kinds or None):
+    bodies = Bodies(reader)
+    for entry in reader.entries(projection.kinds or None, decisions=_decisions_of(projection)):
         projection.apply(table, entry, bodies.of(entry))
     table.flush()
 
 
-class _Bodies:
-    """Bodies for one step of a fold: a key is looked up once in it."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._keys: dict[str, bytes | None] = {}
-
-    def of(self, entry: Entry) -> bytes | None:
-        """The body as it was given; None when it was erased."""
-        if not entry.sealed:
-            return entry.body
-        under = entry.subject or entry.stream
-        if under not in self._keys:
-            self._keys[under] = body_key(self._reader, entry)
-        try:
-            return opened(entry, self._keys[under])
-        except Erased:
-            return None
+def _decisions_of(projection: Projection) -> frozenset[str]:
+    """How the decisions that it wants ended; empty: it wants all. See `Projection`."""
+    return frozenset(getattr(projection, "decisions", ()))
 
 
 class Folder:
@@ -248,27 +232,32 @@ class Folder:
         # Before the sizes: a stream that is sealed by then ends where its size says, one that is opened later is new.
         state = self._store.rows("SELECT stream,(SELECT max(number) FROM streams) FROM heads")
         ranges = behind(self._reader, number)
-        table, bodies = KeptTable(self._reader, self._store, number), _Bodies(self._reader)
-        left = most
+        table, bodies = KeptTable(self._reader, self._store, number), Bodies(self._reader)
+        kinds, decisions = projection.kinds or None, _decisions_of(projection)
+        # Rare kinds are found by their index, and passing over all others costs nothing.
+        span = _SPAN if kinds is None or DECISION in kinds else 1 << POSITION.bit_length()
+        left, cut = most, False
         for stream, (start, size) in ranges.items():
-            at = start
-            for entry in self._reader.entries(projection.kinds or None, after={stream: start}, until={stream: size}):
+            at, stop = start, min(size, start + span)
+            for entry in self._reader.entries(kinds, after={stream: start}, until={stream: stop}, decisions=decisions):
                 if left == 0:
                     break
                 projection.apply(table, entry, bodies.of(entry))
                 at, left = entry.seq + 1, left - 1
             else:
-                at = size
+                at = stop
+            span -= at - start
+            cut = at < size
             self._store.run(
                 "INSERT INTO positions VALUES (?,?,?) ON CONFLICT (projection,stream) DO UPDATE SET size=excluded.size",
                 number,
                 stream,
                 at,
             )
-            if left == 0:
+            if cut or left == 0 or span == 0:
                 break
         table.flush()
-        if left == 0 and behind(self._reader, number):
+        if (cut or left == 0 or span == 0) and behind(self._reader, number):
             return False
         self._finish(number, {stream for stream, _ in state}, max(highest for _, highest in state))
         self._show(projection, number)

@@ -146,6 +146,13 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     left: str = ""  # the text that had left, of a stream that did not end as an answer
 
 
+class TurnedAway(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a broken record that was not taken into quarantine: enough to know it by, and nothing of it."""
+
+    size: int  # bytes
+    digest: str  # ``sha256:`` and the hex digest of them
+
+
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of a decision's ledger entry. Type, tier, called and disposition stand in the entry's header."""
 
@@ -154,7 +161,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     via: str = "live"
     why: str = ""
     source: str = ""  # which source the input came from
+    offset: str = ""  # where it stood in its feed, as the caller says: "claims.jsonl:17"
     contract: str = ""  # id and digest of the input contract
+    contract_version: str = ""
     verdict: Verdict = Verdict.NONE
     coerced: tuple[str, ...] = ()  # JSON Pointers of fields mended by a declared rule
     broken: tuple[Reason, ...] = ()
@@ -184,6 +193,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     run: str = ""  # the assessment it was taken for; empty in earnest
     stream: StreamRecord | None = None  # it was answered in pieces
     rehearsal: bool = False  # sent by a load test, over and over: nobody has to mend what it quarantines
+    turned_away: TurnedAway | None = None  # shed, since too many broken records wait: its input is not kept
 
     @property
     def input_json(self) -> bytes | None:
@@ -194,6 +204,11 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     def output_json(self) -> bytes | None:
         """What the target answered; None when it gave nothing that has a JSON form."""
         return bytes(self.output) or None
+
+    @property
+    def offered(self) -> bytes:
+        """What came, byte for byte; of a JSON value without the blanks around it, which are no part of it."""
+        return bytes(self.input) or self.raw_bytes
 
     @property
     def raw_bytes(self) -> bytes:

@@ -36,6 +36,7 @@ from plimsoll.model.endpoint import ChatEndpoint, Endpoint, HttpService, OnnxMod
 from plimsoll.model.knowledge import Knowledge
 from plimsoll.model.prices import Budget, Prices
 from plimsoll.model.quantity import Quantity
+from plimsoll.model.quarantine import QuarantineBound
 from plimsoll.model.share_of import ShareOf
 from plimsoll.model.threshold import Threshold
 
@@ -275,7 +276,11 @@ class Data(Declared, frozen=True, kw_only=True):
     """The contracts of what comes in and what goes out; paths relative to the manifest."""
 
     classification: Annotated[
-        Classification, Says("how closely the data must be kept; from confidential on, payloads are encrypted")
+        Classification,
+        Says(
+            "how closely the data must be kept; from confidential on, or where a contract classifies a field so, "
+            "payloads are encrypted"
+        ),
     ] = Classification.PERSONAL
     inputs: Annotated[
         tuple[File, ...], Says("data contracts of the sources; the first also stands for sources that none names")
@@ -350,6 +355,9 @@ class Manifest(Declared, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=dict)
     prices: Annotated[Prices | None, Says("what the target's owner charges; without it no cost is recorded")] = None
     budget: Annotated[Budget | None, Says("what may be spent; without it spending has no limit")] = None
+    quarantine: Annotated[
+        QuarantineBound | None, Says("how many broken records may wait for somebody; without it, the default bounds")
+    ] = None
     samples: Annotated[Samples, Says("where assessments take their real input from")] = Samples()
     durability: Annotated[Durability, Says("when an answer may leave: after its record is on disk, or before")] = (
         Durability.BEFORE_ANSWER
@@ -405,5 +413,10 @@ class Manifest(Declared, frozen=True, kw_only=True):
             name: {f: v for f, v in msgspec.structs.asdict(k).items() if f != "owner"}
             for name, k in self.knowledge.items()
         }
-        found = {"knowledge": held or None, "budget": self.budget, "answers": self.data.answers}
+        found = {
+            "knowledge": held or None,
+            "budget": self.budget,
+            "answers": self.data.answers,
+            "quarantine": self.quarantine,
+        }
         return {name: value for name, value in found.items() if value is not None}

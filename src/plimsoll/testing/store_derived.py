@@ -14,6 +14,7 @@ from plimsoll.ledger import (
     Draft,
     Entry,
     Erased,
+    Header,
     Ledger,
     Release,
     Replace,
@@ -162,6 +163,36 @@ class DerivedConformance:
             assert one.view(Tally("control")).get("count/control") == b"5101"
             one.rebuild(Tally("control"))
             assert one.view(Tally("control")).get("count/control") == b"5101"
+
+    def test_a_projection_can_pass_over_decisions_that_it_does_not_want(self, tmp_path: Path) -> None:
+        """It is given those that ended as it says and those that refer to another entry, however many lie between."""
+
+        class Shed:
+            name, version = "shed", 1
+            kinds = frozenset({"decision", "control"})
+            decisions = frozenset({"shed", "failed"})
+
+            def apply(self, table: Table, entry: Entry, body: bytes | None) -> None:
+                table.put(entry.id, b"" if body is None else body)
+
+        def ended(how: str, *refs: str) -> Draft:
+            header = Header(type="read", tier="automatic", called=True, disposition=how)
+            return Draft(kind="decision", body=how.encode(), header=header, refs=refs, seal=True)
+
+        with self.open_store(tmp_path) as ledger:
+            ledger.transact([ended("answered") for _ in range(21_000)])
+            wanted = {
+                ledger.append(ended("shed")): b"shed",
+                ledger.append(ended("answered", "x")): b"answered",
+                ledger.append(Draft(kind="control", body=b"c")): b"c",
+            }
+            ledger.append(Draft(kind="note", body=b"n"))
+            assert dict(ledger.view(Shed()).scan()) == wanted
+            wanted[ledger.append(ended("failed"))] = b"failed"
+            ledger.append(ended("held"))
+            assert dict(ledger.view(Shed()).scan()) == wanted
+            ledger.rebuild(Shed())
+            assert dict(ledger.view(Shed()).scan()) == wanted
 
     def test_a_view_is_scanned_in_order_by_prefix_and_in_pieces(self, tmp_path: Path) -> None:
         """Forwards and backwards."""
