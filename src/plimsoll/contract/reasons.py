@@ -41,6 +41,7 @@ _EXPECTED: Final[dict[LogicalType | None, str]] = {
 }
 
 
+_AS_JSON: Final = json.JSONEncoder(ensure_ascii=False).encode
 _ALL_DIFFER: Final[Callable[[Any], bool]] = jsonschema_rs.validator_for({"uniqueItems": True}).is_valid
 
 
@@ -80,8 +81,11 @@ class Explainer:
         self._reasons: list[Reason] = []
 
     def explain(self, node: Node, value: Any) -> tuple[Reason, ...]:
-        """Every reason, in the order of the contract; at most `MAX_REASONS` and one that says there were more."""
-        self._look(node, value, "")
+        """Every reason why a value that is not valid is not, in the order of the contract.
+
+        At most `MAX_REASONS`, and one that says there were more.
+        """
+        self._take_apart(node, value, "")
         if len(self._reasons) > MAX_REASONS:
             more = Reason(
                 fault=self._reasons[MAX_REASONS].fault,
@@ -96,8 +100,10 @@ class Explainer:
     # -- going through the record
 
     def _look(self, node: Node, value: Any, path: str) -> None:
-        if len(self._reasons) > MAX_REASONS or node.is_valid(value):
-            return
+        if len(self._reasons) <= MAX_REASONS and not node.is_valid(value):
+            self._take_apart(node, value, path)
+
+    def _take_apart(self, node: Node, value: Any, path: str) -> None:
         before = len(self._reasons)
         if value is None:
             self._add(Fault.MISSING, path, RuleName.REQUIRED, _EXPECTED[node.field.type], "null")
@@ -117,17 +123,27 @@ class Explainer:
                 self._add(Fault.MISSING, _under(path, name), RuleName.REQUIRED, "a value", "nothing")
         for name, below in node.fields.items():
             if name in value:
-                self._look(below, value[name], _under(path, name))
+                if len(self._reasons) <= MAX_REASONS and not below.is_valid(value[name]):
+                    self._take_apart(below, value[name], _under(path, name))
             elif below.field.required or name in named:
                 self._add(Fault.MISSING, _under(path, name), RuleName.REQUIRED, _EXPECTED[below.field.type], "nothing")
         if field.closed:
             self._unknown(value, path, dict.fromkeys([*node.fields, *named]))
-        if node.key is not None:
-            for name in value:
-                self._look_at_key(node.key, name, _under(path, name))
-        if node.value is not None:
-            for name, item in value.items():
-                self._look(node.value, item, _under(path, name))
+        if node.key is not None or node.value is not None:
+            self._look_into_map(node, value, path)
+
+    def _look_into_map(self, node: Node, value: dict[str, Any], path: str) -> None:
+        """Names in a map are values: of a classified one a path holds their number, from 1, and not their text."""
+        key = node.field.key
+        hidden = self._classification or node.field.classified or (key is not None and key.classified)
+        for i, (name, item) in enumerate(value.items(), 1):
+            at = f"{path}/#{i}" if hidden else _under(path, name)
+            if node.key is not None:
+                self._look_at_key(node.key, name, at)
+            if node.value is not None:
+                self._look(node.value, item, at)
+            if len(self._reasons) > MAX_REASONS:
+                return
 
     def _look_into_list(self, node: Node, value: list[Any] | tuple[Any, ...], path: str) -> None:
         self._count(node.field, len(value), path, ("minItems", "maxItems"), "items")
@@ -229,7 +245,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return _kind(value)
     try:
-        return _cut(json.dumps(value, ensure_ascii=False), _SHOWN)
+        return _cut(_AS_JSON(value), _SHOWN)
     except (TypeError, ValueError):  # not JSON, or a number of thousands of digits
         return _kind(value)
 
