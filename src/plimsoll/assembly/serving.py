@@ -54,6 +54,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             yield "plimsoll_target_waiting", target.target, target.waiting
             if target.breaker is not None:
                 yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
+        yield from self.guard.gauges()
         yield "plimsoll_streams_left_open", self.guard.settings.system, self.keeper.left_open
 
 

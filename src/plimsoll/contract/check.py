@@ -13,6 +13,8 @@ from plimsoll.contract.patterns import ENGINE
 from plimsoll.contract.reasons import Explainer, Node, not_json, parts_of
 from plimsoll.contract.rules import Contract, Field
 from plimsoll.contract.schema import DRAFT, Formats, to_schema
+from plimsoll.contract.stateful import stateful_rules
+from plimsoll.contract.window import SourceWindow
 from plimsoll.errors import UsageError
 from plimsoll.model.decision import Fault, Reason
 
@@ -41,6 +43,7 @@ class Checker:
         record = contract.record
         self.schema: dict[str, Any] = {"$schema": DRAFT, **(to_schema(record, self._formats) if record else {})}
         self._classification = classification.strip().casefold()
+        self.stateful = stateful_rules(contract)
         self._plan = plan_for(record) if record is not None else None
         self._node = self._compile(record) if record is not None else None
         self._is_valid = self._validator(self.schema, self._formats).is_valid
@@ -64,6 +67,13 @@ class Checker:
             return Checked(value, coerced, self._reasons(value))
         except (ValueError, TypeError, OverflowError, RecursionError):  # what the library cannot take as JSON
             return Checked(value, coerced, (not_json(value),))
+
+    def window(self) -> SourceWindow | None:
+        """An empty memory of the records of one source; None: the contract compares none with each other."""
+        declared = self.contract.terms.window
+        if declared is None or not self.stateful:
+            return None
+        return SourceWindow(self.stateful, declared, classification=self._classification)
 
     def _reasons(self, value: Any) -> tuple[Reason, ...]:
         assert self._node is not None, "without a schema object every record is valid"

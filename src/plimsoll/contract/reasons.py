@@ -209,12 +209,16 @@ class Explainer:
     # -- words
 
     def _show(self, field: Field, value: Any) -> str:
-        """A value as a reason repeats it; only its kind when it, or something in it, is classified."""
-        hidden = self._classification or (field.hides and (field.classification or "classified below"))
-        return f"{_kind(value)}, hidden ({hidden})" if hidden else _shown(value)
+        return show(field, value, self._classification)
 
     def _add(self, fault: Fault, path: str, rule: str, expected: str, found: str) -> None:
         self._reasons.append(Reason(fault=fault, path=path, rule=str(rule), expected=expected, found=found))
+
+
+def show(field: Field, value: Any, classification: str) -> str:
+    """A value as a reason repeats it; only its kind when it, or something in it, is classified."""
+    hidden = classification or (field.hides and (field.classification or "classified below"))
+    return f"{_kind(value)}, hidden ({hidden})" if hidden else _shown(value)
 
 
 def _words_for(error: Any) -> str:

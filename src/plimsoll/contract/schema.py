@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -208,6 +209,15 @@ def _add_temporal(schema: dict[str, Any], field: Field, formats: Formats) -> Non
     for rule in field.rules:
         if rule.name in BOUNDS:
             _add(schema, {"format": _bound_name(rule, layout, formats)})
+
+
+def moment_of(field: Field, text: str) -> datetime | None:
+    """The point in time that a value of a field gives; None: it gives none, or its field holds no such values."""
+    if field.type is None or not field.type.is_temporal:
+        return None
+    said = next((r.value for r in field.rules if r.name is RuleName.FORMAT), None)
+    offset = next((r.value for r in field.rules if r.name is RuleName.TIMEZONE), None)
+    return moment(_layout(field, said, offset=offset), text)
 
 
 def _layout(field: Field, said: str | None, *, offset: bool | None) -> Layout:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from plimsoll.contract import Checker
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
+from plimsoll.guard.windows import Windows
 from plimsoll.model.decision import Disposition, Tier, Verdict
 
 
@@ -16,10 +18,14 @@ class Admission:
     Args:
         inputs: the contract of each declared source, by source name.
         default_input: the contract of every other source; None: such input is not checked.
+        windows: compare records with those before them; None: no contract asks for it.
     """
 
-    def __init__(self, inputs: Mapping[str, Checker], default_input: Checker | None) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Checker], default_input: Checker | None, windows: Windows | None = None
+    ) -> None:
         self.controls = Controls()
+        self._windows = windows
         self._inputs = inputs
         self._default_input = default_input
 
@@ -63,8 +69,25 @@ class Admission:
         passage.value = intake.value if not checked.coerced else checked.value
         passage.coerced = checked.coerced
         passage.broken = checked.reasons
-        if checked.reasons:
+        if not checked.reasons and self._windows is not None and not passage.is_copy:
+            self._compare(self._windows, passage, checked.value)
+        if passage.broken:
             passage.verdict = Verdict.BROKEN
             return False
         passage.verdict = Verdict.COERCED if checked.coerced else Verdict.VALID
         return True
+
+    @staticmethod
+    def _compare(windows: Windows, passage: Passage, value: Any) -> None:
+        """With the records before it; as it is recorded, where that is not what was given."""
+        plain = value if passage.intake.parsed or passage.coerced else passage.intake.plain()
+        found = windows.judge(passage.type, passage.source, plain)
+        if isinstance(found, tuple):
+            passage.broken = found
+        else:
+            passage.taken = found
+
+    def settle(self, passage: Passage, record: str) -> None:
+        """Keep what a record has taken, or give it back; ``record`` is "" where nothing was written."""
+        if passage.taken is not None and self._windows is not None:
+            self._windows.settle(passage.taken, record, passage.disposition)

@@ -8,7 +8,7 @@ import functools
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Self, TypeVar
 
@@ -36,8 +36,9 @@ from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
 from plimsoll.guard.used import Used
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
+from plimsoll.guard.windows import Windows
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
-from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Tier
+from plimsoll.model.decision import Answer, DecisionRecord, Disposition, StepRecord, Tier
 from plimsoll.model.principal import Principal
 from plimsoll.policy import SourcesVerdict, rule_on_sources
 
@@ -94,7 +95,12 @@ class Guard:
         self._hold_to_release = hold_to_release
         self._spend = spend
         self.used = Used()
-        self._admission = Admission(inputs, default_input)
+        self._windows = (
+            Windows(inputs, default_input, clock=time.time_ns, acts=not settings.rehearsal)
+            if Windows.needed(inputs, default_input)
+            else None
+        )
+        self._admission = Admission(inputs, default_input, self._windows)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
@@ -177,7 +183,7 @@ class Guard:
             The id of the entry.
         """
         passage = self._begin(type, input, subject, source, "", "", None)
-        passage.principal = principal
+        passage.principal, passage.is_copy = principal, True
         if self._admission.needs_target(passage) and not self._live.at_once(passage):
             finish(self._live.follow(passage, FROM_THREAD))
         draft = draft_of(passage, self.settings, passage.steps())
@@ -211,10 +217,10 @@ class Guard:
                 finish(path.follow(passage, FROM_THREAD))
         except KeyboardInterrupt:
             passage.end(Disposition.FAILED, "interrupted")
-            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine)
+            self._write(passage, passage.steps(), mine)
             raise
         steps = passage.steps()
-        record = self._recorder.write(draft_of(passage, self.settings, steps), mine)
+        record = self._write(passage, steps, mine)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
 
@@ -308,12 +314,33 @@ class Guard:
         except (asyncio.CancelledError, KeyboardInterrupt) as why:
             cancelled = isinstance(why, asyncio.CancelledError)
             passage.end(Disposition.FAILED, "cancelled by the caller" if cancelled else "interrupted")
-            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine, _end_of(sink))
+            self._write(passage, passage.steps(), mine, _end_of(sink))
             raise
         steps = passage.steps()
-        record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
+        try:
+            record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
+        except BaseException:
+            self._admission.settle(passage, "")
+            raise
+        self._admission.settle(passage, record)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
+
+    def _write(
+        self,
+        passage: Passage,
+        steps: tuple[StepRecord, ...],
+        mine: Reservation | None,
+        also: tuple[Draft, ...] = (),
+    ) -> str:
+        """Record a decision; what cannot be recorded was not decided, and may come again."""
+        try:
+            record = self._recorder.write(draft_of(passage, self.settings, steps), mine, also)
+        except BaseException:
+            self._admission.settle(passage, "")
+            raise
+        self._admission.settle(passage, record)
+        return record
 
     def _opened(self, sink: Sink, passage: Passage) -> Sink | None:
         """The sink, where the answer may leave in pieces by the rules of the release that gives it."""
@@ -440,6 +467,17 @@ class Guard:
             trouble="" if trouble is None else str(trouble),
         )
 
+    @property
+    def forgotten(self) -> Mapping[str, int]:
+        """By source, keys that its window let go of before they were as old as the contract's window says."""
+        return {} if self._windows is None else self._windows.forgotten
+
+    def gauges(self) -> Iterator[tuple[str, str, float]]:
+        """What is measured when it is asked for: name, what of, value."""
+        if self._windows is not None:
+            yield "plimsoll_window_keys", self.settings.system, self._windows.held
+            yield "plimsoll_window_missed", self.settings.system, self._windows.missed
+
     # -- its targets
 
     @property
@@ -465,6 +503,8 @@ class Guard:
             self._take_in(entry)
             start[entry.stream] = entry.seq
         self._follower = self.ledger.follow(self._followed, self._on_entry, after=start)
+        if self._windows is not None and not self.settings.run:  # a measurement compares its own sample alone
+            self._windows.follow(self.ledger, self.settings.system)
 
     def _on_entry(self, entry: Entry) -> None:
         if entry.system == self.settings.system:
@@ -483,6 +523,8 @@ class Guard:
         self._pid = os.getpid()
         self._lanes.begin_anew()
         self._recorder.forget()
+        if self._windows is not None:
+            self._windows.begin_anew()
         self._admission.controls = Controls()
         self._follow()
 
@@ -499,6 +541,8 @@ class Guard:
                 if self._spend is not None:
                     steps.callback(self._spend.close)
             steps.callback(self._lanes.close, with_targets=mine)
+            if self._windows is not None and mine:
+                steps.callback(self._windows.close)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
                 steps.callback(follower.close)
