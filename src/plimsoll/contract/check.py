@@ -42,8 +42,9 @@ class Checker:
         self._formats = Formats()
         record = contract.record
         self.schema: dict[str, Any] = {"$schema": DRAFT, **(to_schema(record, self._formats) if record else {})}
-        self._classification = classification.strip().casefold()
+        self.classification = classification.strip().casefold()
         self.stateful = stateful_rules(contract)
+        self._alone: dict[str, tuple[Any, Callable[[Any], bool]]] = {}  # fields by themselves, as they are asked for
         self._plan = plan_for(record) if record is not None else None
         self._node = self._compile(record) if record is not None else None
         self._is_valid = self._validator(self.schema, self._formats).is_valid
@@ -73,11 +74,24 @@ class Checker:
         declared = self.contract.terms.window
         if declared is None or not self.stateful:
             return None
-        return SourceWindow(self.stateful, declared, classification=self._classification)
+        return SourceWindow(self.stateful, declared, classification=self.classification)
+
+    def fits(self, field: Field, value: Any) -> bool:
+        """Whether a value that stands elsewhere would keep the rules of a field, after its coercions."""
+        at = f"{field.line}:{field.column}:{field.name}"
+        if at not in self._alone:
+            formats = Formats()
+            validator = self._validator({"$schema": DRAFT, **to_schema(field, formats)}, formats)
+            self._alone[at] = (plan_for(field), validator.is_valid)
+        plan, is_valid = self._alone[at]
+        try:
+            return is_valid(value if plan is None else mend(plan, value)[0])
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            return False
 
     def _reasons(self, value: Any) -> tuple[Reason, ...]:
         assert self._node is not None, "without a schema object every record is valid"
-        found = Explainer(self._formats.by_name, classification=self._classification).explain(self._node, value)
+        found = Explainer(self._formats.by_name, classification=self.classification).explain(self._node, value)
         if found:
             return found
         said = "the record as a whole"

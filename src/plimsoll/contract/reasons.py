@@ -168,7 +168,7 @@ class Explainer:
             near = nearest(name, known)
             expected = "no such field" + (f"; the nearest that is declared is '{near}'" if near else "")
             # Nobody has said whether it may be shown, so it is not.
-            self._add(Fault.UNKNOWN_FIELD, _under(path, name), "unknown-field", expected, _kind(item))
+            self._add(Fault.UNKNOWN_FIELD, _under(path, name), "unknown-field", expected, kind_in_words(item))
 
     def _count(self, field: Field, n: int, path: str, names: tuple[str, str], what: str) -> None:
         for rule in field.rules:
@@ -218,7 +218,7 @@ class Explainer:
 def show(field: Field, value: Any, classification: str) -> str:
     """A value as a reason repeats it; only its kind when it, or something in it, is classified."""
     hidden = classification or (field.hides and (field.classification or "classified below"))
-    return f"{_kind(value)}, hidden ({hidden})" if hidden else _shown(value)
+    return f"{kind_in_words(value)}, hidden ({hidden})" if hidden else _shown(value)
 
 
 def _words_for(error: Any) -> str:
@@ -247,14 +247,14 @@ def _listed(options: Any) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
-        return _kind(value)
+        return kind_in_words(value)
     try:
         return _cut(_AS_JSON(value), _SHOWN)
     except (TypeError, ValueError):  # not JSON, or a number of thousands of digits
-        return _kind(value)
+        return kind_in_words(value)
 
 
-def _kind(value: Any) -> str:
+def kind_in_words(value: Any) -> str:
     """What a value is, without anything that is in it."""
     if isinstance(value, dict):
         return f"an object with {len(value)} field{'' if len(value) == 1 else 's'}"

@@ -8,6 +8,7 @@ from typing import Any
 from plimsoll.contract import Checker
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
+from plimsoll.guard.watching import Watching
 from plimsoll.guard.windows import Windows
 from plimsoll.model.decision import Disposition, Tier, Verdict
 
@@ -26,6 +27,7 @@ class Admission:
     ) -> None:
         self.controls = Controls()
         self._windows = windows
+        self.watching: Watching | None = None  # tells what changes at the sources; None: nobody is told
         self._inputs = inputs
         self._default_input = default_input
 
@@ -58,9 +60,13 @@ class Admission:
             passage.contract = checker.label
         if intake.reasons:
             passage.verdict, passage.broken = Verdict.BROKEN, intake.reasons
+            if self.watching is not None and not passage.is_copy:
+                self.watching.see(passage, None)
             return False
         if checker is None:
             passage.value = intake.value
+            if self.watching is not None and not passage.is_copy:
+                self.watching.see(passage, intake.value)
             return True
         checked = checker.check(intake.value)
         if checked.reasons and not intake.parsed:
@@ -69,6 +75,8 @@ class Admission:
         passage.value = intake.value if not checked.coerced else checked.value
         passage.coerced = checked.coerced
         passage.broken = checked.reasons
+        if self.watching is not None and not passage.is_copy:
+            self.watching.see(passage, checked.value)
         if not checked.reasons and self._windows is not None and not passage.is_copy:
             self._compare(self._windows, passage, checked.value)
         if passage.broken:

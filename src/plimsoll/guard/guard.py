@@ -35,6 +35,7 @@ from plimsoll.guard.spend import Spend
 from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
 from plimsoll.guard.used import Used
+from plimsoll.guard.watching import Watching
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
 from plimsoll.guard.windows import Windows
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
@@ -113,6 +114,18 @@ class Guard:
             spend=spend,
             border=border,
         )
+        if not settings.run:  # what a measurement sends is no traffic
+            self._admission.watching = Watching(
+                inputs,
+                default_input,
+                output,
+                ledger=ledger,
+                system=settings.system,
+                seal=settings.seal,
+                clock=time.time_ns,
+                process=_process(),
+                tell=self._recorder.note,
+            )
         self._live = self._lanes.path_to(target)
         self._follower: Follower | None = None
         self._pid = os.getpid()
@@ -477,6 +490,8 @@ class Guard:
         if self._windows is not None:
             yield "plimsoll_window_keys", self.settings.system, self._windows.held
             yield "plimsoll_window_missed", self.settings.system, self._windows.missed
+        if self._admission.watching is not None:
+            yield from self._admission.watching.gauges()
 
     # -- its targets
 
@@ -523,6 +538,8 @@ class Guard:
         self._pid = os.getpid()
         self._lanes.begin_anew()
         self._recorder.forget()
+        if self._admission.watching is not None:
+            self._admission.watching.begin_anew(_process())
         if self._windows is not None:
             self._windows.begin_anew()
         self._admission.controls = Controls()
@@ -538,6 +555,7 @@ class Guard:
         with contextlib.ExitStack() as steps:  # the last one first, each of them whatever becomes of the others
             if mine:
                 steps.callback(self._recorder.flush)
+                steps.callback(self._tell_the_rest)
                 if self._spend is not None:
                     steps.callback(self._spend.close)
             steps.callback(self._lanes.close, with_targets=mine)
@@ -547,11 +565,20 @@ class Guard:
                 follower, self._follower = self._follower, None
                 steps.callback(follower.close)
 
+    def _tell_the_rest(self) -> None:
+        for entry in () if self._admission.watching is None else self._admission.watching.rest():
+            self._recorder.note(entry)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _process() -> str:
+    """Under which name this guard counts: two guards of one process count apart, and so do two of one id."""
+    return f"{os.getpid()}-{time.time_ns():x}"
 
 
 def _end_of(sink: Sink | None) -> tuple[Draft, ...]:
