@@ -41,6 +41,7 @@ class _Change:
         self.examples: list[str] = []
         self.seen = 0
         self.told = 0  # how often it had been seen when it was last told
+        self.turn = 0  # which record had it last: one that has it in two places has it once
 
 
 class _Stranger(msgspec.Struct, frozen=True):
@@ -80,6 +81,7 @@ class SchemaWatch:
         self._is_open = self._record is not None and _lets_through(self._record)
         self._count_up = itertools.count(1).__next__  # several threads may count at once
         self._records = 0
+        self._turn = 0
         self._changes: dict[tuple[ChangeKind, str, bytes], _Change] = {}
         self._values: dict[str, int] = {}  # new values by field
         self._held: dict[str, dict[bytes, None]] = {}  # marks of values that the record's own fields had
@@ -110,11 +112,13 @@ class SchemaWatch:
                 self._sample(value)
             if not self._is_open:
                 return ()
-        touched = [*self._unknown(value, reasons, now_ns), *self._broken(value, reasons, now_ns)]
-        return tuple(self._told(change, key) for key, change in touched if self._is_due(change))
+        self._turn += 1
+        touched = dict((*self._unknown(value, reasons, now_ns), *self._broken(value, reasons, now_ns)))
+        return tuple(self._told(change, key) for key, change in touched.items() if self._is_due(change))
 
     def note(self, kind: ChangeKind, what: str, now_ns: int) -> tuple[SourceChange, ...]:
         """Something about the source itself, or about who asks: it is declared nowhere."""
+        self._turn += 1
         key, change = self._count(kind, _cut(what), b"", now_ns)
         return (self._told(change, key),) if self._is_due(change) else ()
 
@@ -194,7 +198,8 @@ class SchemaWatch:
             change = self._changes.get(key)
         if change is None:
             change = self._changes[key] = _Change(kind, what, now_ns, self._renamed(stranger))
-        change.seen += 1
+        change.seen += change.turn != self._turn
+        change.turn = self._turn
         return key, change
 
     def _renamed(self, stranger: _Stranger | None) -> Renamed | None:
@@ -245,7 +250,7 @@ class SchemaWatch:
             first_ns=change.first_ns,
             process=self._process,
             seen=change.seen,
-            of=self._records,
+            of=max(self._records, change.seen),  # another thread may be about to set it
         )
 
 
