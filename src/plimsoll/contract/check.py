@@ -11,7 +11,7 @@ import msgspec
 from plimsoll.contract.coerce import mend, plan_for
 from plimsoll.contract.patterns import ENGINE
 from plimsoll.contract.reasons import Explainer, Node, not_json, parts_of
-from plimsoll.contract.rules import Contract, Field
+from plimsoll.contract.rules import Contract, Field, RuleName
 from plimsoll.contract.schema import DRAFT, Formats, to_schema
 from plimsoll.contract.stateful import stateful_rules
 from plimsoll.contract.window import SourceWindow
@@ -101,11 +101,14 @@ class Checker:
         formats = Formats()
         validator = self._validator({"$schema": DRAFT, **to_schema(field, formats)}, formats)
         parts: Mapping[str, Node] = {name: self._compile(part) for name, part in parts_of(field).items()}
+        named = tuple(name for rule in field.rules if rule.name is RuleName.REQUIRED for name in rule.value)
         return Node(
             field=field,
             is_valid=validator.is_valid,
             errors=validator.iter_errors,
             fields={f.name: self._compile(f) for f in field.fields},
+            named=named,
+            known=frozenset((*named, *(f.name for f in field.fields))),
             items=parts.get("items"),
             key=parts.get("key"),
             value=parts.get("value"),

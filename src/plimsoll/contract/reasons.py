@@ -52,6 +52,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     is_valid: Callable[[Any], bool]
     errors: Callable[[Any], Iterator[Any]]  # the library's errors
     fields: Mapping[str, Node] = {}
+    named: tuple[str, ...] = ()  # fields that a rule says must exist
+    known: frozenset[str] = frozenset()  # fields that may
     items: Node | None = None  # of lists and vectors
     key: Node | None = None
     value: Node | None = None
@@ -116,19 +118,19 @@ class Explainer:
 
     def _look_into_object(self, node: Node, value: dict[str, Any], path: str) -> None:
         field = node.field
-        self._count(field, len(value), path, ("minProperties", "maxProperties"), "fields")
-        named = [n for r in field.rules if r.name is RuleName.REQUIRED for n in r.value]
-        for name in named:
+        if field.rules:
+            self._count(field, len(value), path, ("minProperties", "maxProperties"), "fields")
+        for name in node.named:
             if name not in value and name not in node.fields:
                 self._add(Fault.MISSING, _under(path, name), RuleName.REQUIRED, "a value", "nothing")
         for name, below in node.fields.items():
             if name in value:
                 if len(self._reasons) <= MAX_REASONS and not below.is_valid(value[name]):
                     self._take_apart(below, value[name], _under(path, name))
-            elif below.field.required or name in named:
+            elif below.field.required or name in node.named:
                 self._add(Fault.MISSING, _under(path, name), RuleName.REQUIRED, _EXPECTED[below.field.type], "nothing")
-        if field.closed:
-            self._unknown(value, path, dict.fromkeys([*node.fields, *named]))
+        if field.closed and not value.keys() <= node.known:
+            self._unknown(value, path, dict.fromkeys((*node.fields, *node.named)))
         if node.key is not None or node.value is not None:
             self._look_into_map(node, value, path)
 
