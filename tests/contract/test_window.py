@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plimsoll.contract import compile_contract, read_contract
+from plimsoll.contract import compare_contracts, compile_contract, read_contract
+from plimsoll.contract.changes import Kind
 from plimsoll.contract.window import Claim
 from plimsoll.errors import InvalidFile
 from plimsoll.model.decision import Fault
@@ -28,6 +29,7 @@ schema:
 customProperties:
 - {{property: plimsollWindow, value: {{keys: {keys}, age: {age}}}}}
 """
+ORDERED = "  - {name: at, logicalType: date, customProperties: [{property: plimsollOrder, value: rising}]}\n"
 KEY = "  - {name: id, logicalType: string, primaryKey: true}\n  - {name: n, logicalType: integer}\n"
 
 
@@ -107,6 +109,25 @@ def test_a_window_or_order_that_makes_no_sense_is_a_problem_at_its_line(fields, 
     (problem,) = caught.value.problems
     assert problem.where.line == place[0]
     assert place[1] in problem.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "breaks"),
+    [
+        ({}, {"keys": 200}, "100 keys and 3600 s, and are over 200 and 3600 s", (True, False)),
+        ({}, {"age": "1 min"}, "100 keys and 3600 s, and are over 100 and 60 s", (False, True)),
+        ({}, {"keys": 50, "age": "2 h"}, "are over 50 and 7200 s", (True, True)),
+        ({}, {"fields": KEY + ORDERED}, "claim.at: the order 'rising' is new", (True, False)),
+        ({"fields": KEY + ORDERED}, {}, "claim.at: the order 'rising' is gone", (False, True)),
+        ({"fields": KEY + ORDERED}, {"fields": KEY + ORDERED.replace("rising", "notFalling")},
+         "the order was 'rising' and is 'notFalling'", (False, True)),
+    ],
+)  # fmt: skip
+def test_a_comparison_names_how_records_are_compared_and_whom_a_change_breaks(old, new, said, breaks):
+    found = compare_contracts(contract(**old), contract(**new)).changes
+    (change,) = (c for c in found if c.kind in {Kind.WINDOW, Kind.ORDER})
+    assert said in change.said
+    assert (change.breaks_sources, change.breaks_consumers) == breaks
 
 
 # -- keys

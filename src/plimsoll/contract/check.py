@@ -108,6 +108,7 @@ class Checker:
             errors=validator.iter_errors,
             fields={f.name: self._compile(f) for f in field.fields},
             named=named,
+            hides=bool(field.hides),
             known=frozenset((*named, *(f.name for f in field.fields))),
             items=parts.get("items"),
             key=parts.get("key"),

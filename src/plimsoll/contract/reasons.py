@@ -41,6 +41,7 @@ _EXPECTED: Final[dict[LogicalType | None, str]] = {
 }
 
 
+_PLAIN: Final = 10**15  # whole numbers below are shown as Python writes them, which is as JSON does
 _AS_JSON: Final = json.JSONEncoder(ensure_ascii=False).encode
 _ALL_DIFFER: Final[Callable[[Any], bool]] = jsonschema_rs.validator_for({"uniqueItems": True}).is_valid
 
@@ -54,6 +55,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Node] = {}
     named: tuple[str, ...] = ()  # fields that a rule says must exist
     known: frozenset[str] = frozenset()  # fields that may
+    hides: bool = False  # something at this place, or below it, is classified
     items: Node | None = None  # of lists and vectors
     key: Node | None = None
     value: Node | None = None
@@ -185,7 +187,7 @@ class Explainer:
         errors = list(node.errors(value))
         wrong = next((e for e in errors if e.kind.name == "type" and not e.instance_path), None)
         if wrong is not None:
-            self._add(Fault.WRONG_TYPE, path, "type", _EXPECTED[node.field.type], self._show(node.field, value))
+            self._add(Fault.WRONG_TYPE, path, "type", _EXPECTED[node.field.type], self._show(node, value))
             return
         for error in errors:
             self._from_error(node, error, value, path)
@@ -201,17 +203,19 @@ class Explainer:
             self._broken(node, path, rule, expected, value)
         elif kind == "not":  # the values that stand for "not known"
             expected = f"a value that is not one of {_listed(error.kind.schema.get('enum', []))}"
-            self._add(Fault.MISSING, path, RuleName.MISSING_VALUES, expected, self._show(node.field, value))
+            self._add(Fault.MISSING, path, RuleName.MISSING_VALUES, expected, self._show(node, value))
         else:
             self._broken(node, path, kind, _words_for(error), value)
 
     def _broken(self, node: Node, path: str, rule: str, expected: str, value: Any) -> None:
-        self._add(Fault.RULE_BROKEN, path, rule, expected, self._show(node.field, value))
+        self._add(Fault.RULE_BROKEN, path, rule, expected, self._show(node, value))
 
     # -- words
 
-    def _show(self, field: Field, value: Any) -> str:
-        return show(field, value, self._classification)
+    def _show(self, node: Node, value: Any) -> str:
+        if node.hides or self._classification:
+            return show(node.field, value, self._classification)
+        return _shown(value)
 
     def _add(self, fault: Fault, path: str, rule: str, expected: str, found: str) -> None:
         self._reasons.append(Reason(fault=fault, path=path, rule=str(rule), expected=expected, found=found))
@@ -250,6 +254,10 @@ def _listed(options: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return kind_in_words(value)
+    if type(value) is int and -_PLAIN < value < _PLAIN:
+        return str(value)
+    if type(value) is str and value.isprintable() and '"' not in value and "\\" not in value:
+        return _cut(f'"{value}"', _SHOWN)
     try:
         return _cut(_AS_JSON(value), _SHOWN)
     except (TypeError, ValueError):  # not JSON, or a number of thousands of digits
