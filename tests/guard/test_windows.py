@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 
@@ -198,6 +199,31 @@ def test_a_forked_process_fills_its_windows_anew(tmp_path):
             ended = guard.decide("read", A).disposition
             os._exit(0 if ended is Disposition.QUARANTINED else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_what_a_killed_process_had_answered_is_remembered_by_the_next(tmp_path):
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        ledger = Ledger.open(tmp_path / "ledger.db")
+        guard = open_on(ledger)
+        for i in range(1000):
+            guard.decide("read", {"claim_id": str(i), "amount": i})
+            os.write(tell, b".")
+        os._exit(1)
+    os.close(tell)
+    answered = 0
+    while answered < 20:
+        answered += len(os.read(told, 20 - answered))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    answered += len(os.read(told, 1000))
+    os.close(told)
+    with Ledger.open(tmp_path / "ledger.db") as ledger, open_on(ledger) as guard:
+        last = [{"claim_id": str(i), "amount": i} for i in range(answered - 20, answered)]
+        assert {guard.decide("read", record).disposition for record in last} == {Disposition.QUARANTINED}
+        fresh = {"claim_id": "1001", "amount": 1}
+        assert guard.decide("read", fresh).disposition is Disposition.ANSWERED
 
 
 def test_own_decisions_are_not_read_back(tmp_path):
