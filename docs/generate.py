@@ -391,6 +391,7 @@ schema:
           - {metric: nullValues, mustBeLessThan: 5, unit: percent}
           - {metric: nullValues, mustBe: 0, severity: warning}
       - {name: untyped, logicalTypeOptions: {maxLength: 5}}
+      - {name: number, logicalType: integer, customProperties: [{property: plimsollOrder, value: rising}]}
       - {name: ean, logicalType: string, logicalTypeOptions: {format: ean13}}
       - {name: day, logicalType: date, logicalTypeOptions: {format: EEE yyyy, minimum: '2026-01-01'}}
       - name: zoned

@@ -313,3 +313,25 @@ def test_a_replay_that_ends_by_an_error_says_so(ledger, tmp_path):
         replay(ledger, feed)
     ended = [msgspec.json.decode(ledger.body(e), type=Ended) for e in ledger.entries(kinds=("assessment.ended",))]
     assert ended[-1].problem.startswith("InputError")
+
+
+@pytest.mark.parametrize(("keys", "forgot"), [(10, False), (2, True)])
+def test_a_window_that_forgot_keys_younger_than_its_age_is_named_under_the_valid_rate(tmp_path, ledger, keys, forgot):
+    text = CONTRACT.replace("name: number, ", "name: number, primaryKey: true, ")
+    assert text != CONTRACT
+    text += f"customProperties: [{{property: plimsollWindow, value: {{keys: {keys}, age: 1 h}}}}]\n"
+    checker = compile_contract(read_contract(text, "numbers.odcs.yaml"))
+    given = guard_over(ledger)
+    over = Guard(
+        given.settings, ledger=ledger, target=given.target, inputs={"counter": checker}, default_input=None, output=None
+    )
+    feed = write_feed(tmp_path / "feed", counter=lines([{"number": n} for n in (1, 2, 3, 4, 1)]))
+    detail, valid, _ = replay(ledger, feed, over)
+    given.close()
+    assert valid == Proportion(hits=5 if forgot else 4, total=5)
+    (evidence,) = (
+        e for e in (msgspec.json.decode(ledger.body(e), type=Evidence) for e in ledger.entries(kinds=("evidence",)))
+        if e.metric == "contracts.valid_rate"
+    )  # fmt: skip
+    said = ("plimsollWindow of the source 'counter': it forgot 3 keys that were younger than its age",)
+    assert evidence.unenforced == detail.unenforced == (said if forgot else ())

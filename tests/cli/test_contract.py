@@ -146,3 +146,29 @@ def test_check_says_which_names_of_a_contract_are_former_ones(tiny):
         "warning: numbers.odcs.yaml:7:1: 'quantumName' is the name of before v3.0; it is read as 'dataProduct'"
         in ran.stderr
     )
+
+
+def test_what_the_traffic_of_a_system_has_shown_is_listed_once_with_how_often(tiny):
+    assert tiny.run("contract", "changes").stdout == "Nothing has come that no contract knows.\n"
+    records = ['{"number": 1}', '{"Number": 2}', '{"Number": 4}', '{"number": "five"}']
+    for source in ("counter", "abacus"):
+        tiny.run("decide", "tell-parity", "--source", source, stdin="\n".join(records).encode())
+    ran = tiny.run("contract", "changes")
+    assert (ran.code, ran.stderr) == (0, "")
+    lines = [line[22:] for line in ran.stdout.splitlines()]
+    assert "counter              the field 'Number' is new" in lines
+    assert "abacus               no contract names this source" in lines
+    assert "in 2 of 4 records (50.0%)" in lines
+    assert "such as a whole number" in lines
+    assert any(
+        line.startswith("most likely 'number' under a new name: 'number' is gone from 2 of 2 rec") for line in lines
+    )
+
+    told = tiny.run("contract", "changes", "--json").data["changes"]
+    assert sorted((c["source"], c["kind"], c["what"], c["seen"], c["of"]) for c in told) == [
+        ("abacus", "other-type", "number", 1, 4),
+        ("abacus", "undeclared-source", "abacus", 4, 4),
+        ("abacus", "unknown-field", "Number", 2, 4),
+        ("counter", "other-type", "number", 1, 4),
+        ("counter", "unknown-field", "Number", 2, 4),
+    ]

@@ -322,6 +322,26 @@ def test_what_stands_in_something_classified_cannot_declare_itself_open():
     assert "4711" not in one(field, {"g": "4711"}).found
 
 
+@pytest.mark.parametrize("where", ["of the map", "of the key", "of the record"])
+def test_a_name_in_a_classified_map_is_a_value_and_its_path_holds_its_number(where):
+    at = {"of the map": "  classification: personal\n  ", "of the key": ""}.get(where, "")
+    key = ", classification: personal" if where == "of the key" else ""
+    field = f"""
+  - name: f
+  {at}  logicalType: map
+    map:
+      key: {{logicalType: string, logicalTypeOptions: {{pattern: '@'}}{key}}}
+      value: {{logicalType: integer}}
+"""
+    given = {"classification": "personal"} if where == "of the record" else {}
+    found = (
+        checker(field, version="v3.2.0", **given).check({"f": {"ann@x.org": 1, "bob@x.org": "x", "carl": 1}}).reasons
+    )
+    assert [(r.path, r.rule) for r in found] == [("/f/#2", "type"), ("/f/#3", "pattern")]
+    assert "bob" not in repr(found)
+    assert "carl" not in repr(found)
+
+
 def test_a_manifest_can_classify_all_of_a_record():
     field = "  - {name: f, logicalType: integer}\n"
     assert "4711" in one(field, "4711").found
@@ -524,6 +544,29 @@ def test_an_independent_implementation_finds_the_same_reasons(design, records):
         reasons = check(record).reasons
         assert {(r.path, r.fault.value, r.rule) for r in reasons} == naive(fields, is_open, record)
         assert len({(r.path, r.rule) for r in reasons}) == len(reasons)
+
+
+MOMENTS = st.from_regex(
+    r"\A[0-9]{4}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.][0-9]{0,8})?(Z|[+]01:00)?\n?\Z"
+) | st.datetimes().map(lambda at: at.isoformat())
+
+
+@given(MOMENTS)
+@settings(deadline=None)
+def test_the_quick_check_of_timestamps_takes_none_that_the_contract_refuses(text):
+    check = checker("  - {name: f, logicalType: timestamp}\n")
+    assert check._is_surely is not None
+    if check._is_surely({"f": text}):
+        assert check._is_valid({"f": text})
+    assert bool(check.check({"f": text}).reasons) is not check._is_valid({"f": text})
+
+
+def test_the_quick_check_takes_what_most_timestamps_look_like_and_nothing_stands_in_for_other_formats():
+    check = checker("  - {name: f, logicalType: timestamp}\n")
+    assert all(check._is_surely({"f": f"2026-11-25T21:50:00{rest}"}) for rest in ("", ".5", ".123456", "Z", "+01:00"))
+    other = checker("  - {name: f, logicalType: timestamp, logicalTypeOptions: {format: 'dd.MM.yyyy HH:mm'}}\n")
+    assert other._is_surely is None
+    assert other.check({"f": "31.12.2026 10:00"}).reasons == ()
 
 
 @given(

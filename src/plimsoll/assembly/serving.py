@@ -59,6 +59,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             filling = room.watched()
             yield "plimsoll_quarantine_waiting", self.guard.settings.system, filling.records
             yield "plimsoll_quarantine_full", self.guard.settings.system, float(filling.is_full)
+        yield from self.guard.gauges()
         yield "plimsoll_streams_left_open", self.guard.settings.system, self.keeper.left_open
 
 

@@ -58,6 +58,11 @@ def replay_feed(
         tick: called with the number of records done.
     """
     offered = asyncio.run(_take_all(guard, ledger, feed, tick))
+    short = tuple(
+        f"plimsollWindow of the source '{source}': it forgot {count:,} keys that were younger than its age"
+        for source, count in sorted(guard.forgotten.items())
+    )
+    run.leave(short)
     total = len(offered)
     kept = sum(o.verdict in {Verdict.VALID, Verdict.COERCED} for o in offered)
     quarantined = sum(o.disposition is Disposition.QUARANTINED for o in offered)
@@ -86,7 +91,7 @@ def replay_feed(
         examples=tuple(_examples(ledger, offered)),
         dispositions=dict(Counter(o.disposition.value for o in offered)),
         lost=len(lost),
-        unenforced=unenforced,
+        unenforced=(*unenforced, *short),
         valid_limit=valid_limit,
         feed=feed.folder.name,
         unseen=feed.missing,

@@ -123,6 +123,10 @@ class Run:
         self.id = self._ledger.append(Draft(kind="assessment.started", system=self.about.system, body=_ENCODE(started)))
         return self
 
+    def leave(self, rules: tuple[str, ...]) -> None:
+        """Contract rules that turned out, while it was measured, not to be enforced as far as they promise."""
+        self._unenforced = (*self._unenforced, *rules)
+
     def give(
         self,
         metric: str,

@@ -1,9 +1,10 @@
-"""Data contracts: are they right, what changed between two, and a first one from real records.
+"""Data contracts: are they right, what changed between two, a first one from real records, what sources changed.
 
 Examples:
   plimsoll contract lint contracts/*.odcs.yaml
   plimsoll contract diff main/claims.odcs.yaml claims.odcs.yaml --breaks consumers
   plimsoll contract infer feed/branch-fax.jsonl --output contracts/branch-fax.odcs.yaml
+  plimsoll contract changes --manifest plimsoll.yaml
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from plimsoll.cli.parser import add_action
 from plimsoll.cli.problem_lines import problems_text
 from plimsoll.contract.changes import Change, Comparison
 from plimsoll.errors import InputError, NotReady
+from plimsoll.model.source_change import ChangeKind
 
 _BOTH = "both"
 
@@ -67,6 +69,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     inferred.add_argument("--name", metavar="NAME", help="of the contract; default: from the first file's")
     inferred.add_argument("--output", metavar="FILE", type=Path, help="a file that is not there yet; default: stdout")
+    changed = add_action(
+        actions,
+        "changes",
+        "what the traffic of a system has shown that no contract knows\n\n"
+        "New fields, with the old name that they most likely had; new values of enumerations; other kinds of values;\n"
+        "sources and consumers that nobody declared. Each once, with when it was first seen and how often since.",
+        "plimsoll contract changes --manifest plimsoll.yaml",
+    )
+    changed.add_argument("--manifest", metavar="FILE", help="default: ./plimsoll.yaml")
+    changed.add_argument("--state", metavar="DIR", type=Path, help="folder of the ledger; default: the manifest's")
 
 
 def run(arguments: argparse.Namespace, out: Out) -> int:
@@ -183,4 +195,35 @@ def _infer(arguments: argparse.Namespace, out: Out) -> int:
     return 0
 
 
-_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff}
+# -- changes
+
+
+def _changes(arguments: argparse.Namespace, out: Out) -> int:
+    # A whole system is much to import for who only lints; this action alone needs it.
+    from plimsoll.assembly.source_changes import list_changes  # noqa: PLC0415
+    from plimsoll.cli.project_options import open_project  # noqa: PLC0415
+
+    found = list_changes(open_project(arguments))
+    out.give({"changes": found})
+    if not found:
+        out.show("Nothing has come that no contract knows.")
+    for change in found:
+        out.show(f"{change.first_seen}  {change.source or '(no source)':<20} {_KINDS[change.kind].format(change.what)}")
+        share = f" ({change.seen / change.of:.1%})" if change.of else ""
+        out.show(f"{'':<22}in {change.seen:,} of {change.of:,} records{share}")
+        if change.examples:
+            out.show(f"{'':<22}such as {', '.join(change.examples)}")
+        if change.likely:
+            out.show(f"{'':<22}most likely '{change.likely}' under a new name: {change.why}")
+    return 0
+
+
+_KINDS = {
+    ChangeKind.UNKNOWN_FIELD: "the field '{}' is new",
+    ChangeKind.NEW_VALUE: "'{}' has a new value",
+    ChangeKind.OTHER_TYPE: "'{}' holds another kind of value",
+    ChangeKind.UNDECLARED_SOURCE: "no contract names this source",
+    ChangeKind.UNDECLARED_CONSUMER: "no contract names the consumer '{}'",
+    ChangeKind.MORE: "there is more of a kind than is remembered one by one {}",
+}
+_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "changes": _changes}

@@ -1,6 +1,6 @@
 """What the standard lacks about a source: what stands in for it, who uses it, who may change it, where it comes from.
 
-All four are custom properties of the contract as a whole:
+All of these are custom properties of the contract as a whole:
 
 - ``plimsollFallback``: ``owner``; ``onUnavailable``, ``onMalformed``, ``onStale``, each a word or ``{use: …}`` with
   ``maxAge`` (lastGood), ``value`` (default) or ``source`` (otherSource); ``errorRate`` above which records count as
@@ -9,6 +9,7 @@ All four are custom properties of the contract as a whole:
   and, when it does not read everything, ``fields``.
 - ``plimsollModifiers``: contacts of those who may change the source.
 - ``plimsollLineage``: a list of ``source`` and, where known, ``via`` and ``owner``.
+- ``plimsollWindow``: ``keys`` and ``age``, how far back records are compared with each other as they arrive.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from plimsoll.contract.group import Group, items_of
 from plimsoll.contract.notes import Notes
-from plimsoll.contract.terms import Consumer, Effect, Fallback, FallbackStep, Trouble, Upstream, Use
+from plimsoll.contract.terms import Consumer, Effect, Fallback, FallbackStep, Trouble, Upstream, Use, WindowRule
 from plimsoll.model.asked import Asked, Text
 from plimsoll.model.manifest_values import read_text
 from plimsoll.model.not_understood import NotUnderstood
@@ -25,6 +26,7 @@ from plimsoll.model.quantity import UnitKind
 from plimsoll.model.yaml_source import Path
 
 # What each way to stand in needs beside its name.
+MOST_KEYS: Final = 1_000_000  # of a window; each costs some 400 bytes in every process of the guard
 _NEEDS: Final = {Use.LAST_GOOD: "maxAge", Use.DEFAULT: "value", Use.OTHER_SOURCE: "source"}
 
 
@@ -132,3 +134,18 @@ def read_lineage(given: Any, path: Path, notes: Notes) -> tuple[Upstream, ...]:
         group.close()
         found.append(upstream)
     return tuple(found)
+
+
+def read_window(given: Any, path: Path, notes: Notes) -> WindowRule | None:
+    """Read ``plimsollWindow``; each fault is noted at its line."""
+    group = Group(given, path, notes, "plimsollWindow")
+    age_s = group.quantity("age", UnitKind.DURATION)
+    keys = group.value("keys") if group.has("keys") else None
+    if isinstance(given, dict) and keys is None:
+        notes.problem("custom", path, "plimsollWindow has no 'keys'", fix="write 'keys: …'")
+    elif keys is not None and (type(keys) is not int or not 1 <= keys <= MOST_KEYS):
+        notes.problem("custom", (*path, "keys"), f"keys is no whole number from 1 to {MOST_KEYS:,}", fix="keys: 100000")
+    group.close()
+    if age_s is None or type(keys) is not int:
+        return None
+    return WindowRule(keys=keys, age_s=age_s, line=group.line)

@@ -27,6 +27,8 @@ class Kind(enum.StrEnum):
     READING = "reading changed"  # coercions, former names
     CLASSIFICATION = "classification changed"
     KEY = "key changed"
+    ORDER = "order changed"
+    WINDOW = "window changed"  # how far back records are compared with each other
     REFERENCE = "reference changed"
     QUALITY = "quality rule changed"
     LEVEL = "service level changed"

@@ -9,7 +9,7 @@ import msgspec
 
 from plimsoll.contract.changes import Change, Kind
 from plimsoll.contract.rules import Contract
-from plimsoll.contract.terms import Operator, Quality, ServiceLevel, Terms
+from plimsoll.contract.terms import Direction, Operator, Quality, ServiceLevel, Terms
 
 _T = TypeVar("_T")
 # Measured service levels of which consumers like less; of the others they like more.
@@ -26,6 +26,8 @@ def compare_terms(old: Contract, new: Contract) -> list[Change]:
     a, b = old.terms, new.terms
     return [
         *_keys(a, b),
+        *_orders(a, b),
+        *_windows(a, b),
         *_references(a, b),
         *_qualities(a, b),
         *_levels(a, b),
@@ -73,6 +75,34 @@ def _keys(a: Terms, b: Terms) -> Iterator[Change]:
             what = "primary key" if one.primary else "unique"
             said = f"{', '.join(one.fields)}: {what}" + (" is new" if x is None else " is gone")
             yield _change(Kind.KEY, one.fields[0], said, x, y, sources=x is None, consumers=y is None)
+
+
+def _orders(a: Terms, b: Terms) -> Iterator[Change]:
+    for x, y in _pairs(a.orders, b.orders, lambda o: (o.field, o.per)):
+        one = x or y
+        if one is not None and (x is None or y is None):
+            said = f"{one.field}: the order '{one.direction}'" + (" is new" if x is None else " is gone")
+            yield _change(Kind.ORDER, one.field, said, x, y, sources=x is None, consumers=y is None)
+        elif x is not None and y is not None and x.direction is not y.direction:
+            rises = y.direction is Direction.RISING  # the narrower of the two
+            said = f"{x.field}: the order was '{x.direction}' and is '{y.direction}'"
+            yield _change(Kind.ORDER, x.field, said, x, y, sources=rises, consumers=not rises)
+
+
+def _windows(a: Terms, b: Terms) -> Iterator[Change]:
+    x, y = a.window, b.window
+    if x is None and y is not None:
+        said = "records are compared with each other as they arrive"
+        yield _change(Kind.WINDOW, "", said, x, y, sources=True)
+    elif y is None and x is not None:
+        said = "records are compared with each other no longer"
+        yield _change(Kind.WINDOW, "", said, x, y, consumers=True)
+    elif x is not None and y is not None and (x.keys, x.age_s) != (y.keys, y.age_s):
+        said = (
+            f"records were compared over {x.keys:,} keys and {x.age_s:g} s, and are over {y.keys:,} and {y.age_s:g} s"
+        )
+        sources, consumers = y.keys > x.keys or y.age_s > x.age_s, y.keys < x.keys or y.age_s < x.age_s
+        yield _change(Kind.WINDOW, "", said, x, y, sources=sources, consumers=consumers)
 
 
 def _references(a: Terms, b: Terms) -> Iterator[Change]:

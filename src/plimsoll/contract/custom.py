@@ -15,6 +15,8 @@ property                  stands at                says
 ``plimsollConsumers``,                             where it comes from (`agreement`)
 ``plimsollModifiers``,
 ``plimsollLineage``
+``plimsollWindow``        contract                 how far back records are compared with each other (`agreement`)
+``plimsollOrder``         a property               how its values follow each other, record by record
 ========================  =======================  ===================================================================
 """
 
@@ -26,11 +28,12 @@ from typing import Any, Final
 
 import msgspec
 
-from plimsoll.contract.agreement import read_consumers, read_fallback, read_lineage, read_modifiers
+from plimsoll.contract.agreement import read_consumers, read_fallback, read_lineage, read_modifiers, read_window
 from plimsoll.contract.coerce import COERCIONS
+from plimsoll.contract.group import Group
 from plimsoll.contract.notes import Notes
 from plimsoll.contract.rules import LogicalType
-from plimsoll.contract.terms import Consumer, Fallback, Upstream
+from plimsoll.contract.terms import Consumer, Direction, Fallback, Upstream, WindowRule
 from plimsoll.contract.values import read_values
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Path
@@ -44,6 +47,8 @@ OURS: Final[Mapping[str, tuple[str, ...]]] = {
     "plimsollConsumers": ("contract",),
     "plimsollModifiers": ("contract",),
     "plimsollLineage": ("contract",),
+    "plimsollWindow": ("contract",),
+    "plimsollOrder": ("property",),
 }
 _PREFIX: Final = "plimsoll"
 _ENUM: Final = "enum"
@@ -64,6 +69,9 @@ class Custom(msgspec.Struct, frozen=True, kw_only=True):
     consumers: tuple[Consumer, ...] = ()
     modifiers: tuple[str, ...] = ()
     lineage: tuple[Upstream, ...] = ()
+    window: WindowRule | None = None
+    order: tuple[Direction, tuple[str, ...]] | None = None  # and the fields that what follows each other is alike in
+    order_path: Path = ()
 
 
 def read_custom(
@@ -84,6 +92,7 @@ def read_custom(
         logical: logical type of the property.
     """
     found: dict[str, Any] = {}
+    places: dict[str, Path] = {}
     first: dict[str, int] = {}
     for name, value, where in _pairs(given, path):
         line = notes.source.where(where).line
@@ -91,6 +100,7 @@ def read_custom(
             notes.problem("duplicate", where, f"'{name}' is already on line {first[name]}", fix="keep one of the two")
         elif name in OURS and at in OURS[name]:
             found[name] = _OUR_READERS[name](value, where, notes, logical)
+            places[name] = where
         elif name in OURS:
             said = f"'{name}' has no meaning at the {at}"
             notes.problem("custom", where, said, fix=f"write it at: {', '.join(OURS[name])}")
@@ -112,6 +122,9 @@ def read_custom(
         consumers=found.get("plimsollConsumers", ()),
         modifiers=found.get("plimsollModifiers", ()),
         lineage=found.get("plimsollLineage", ()),
+        window=found.get("plimsollWindow"),
+        order=found.get("plimsollOrder"),
+        order_path=places.get("plimsollOrder", ()),
     )
 
 
@@ -180,6 +193,20 @@ def _enum(value: Any, path: Path, notes: Notes, logical: LogicalType | None) -> 
     return read_values(value, path, notes, logical)
 
 
+def _order(
+    value: Any, path: Path, notes: Notes, logical: LogicalType | None
+) -> tuple[Direction, tuple[str, ...]] | None:
+    """A word, or a group of it and of the fields that what follows each other is alike in."""
+    if logical is None or not (logical.is_numeric or logical.is_temporal):
+        said = f"only numbers, dates and times have an order; this field is {logical or 'of no logicalType'}"
+        notes.problem("custom", path, said, fix="remove plimsollOrder, or name the logicalType")
+        return None
+    group = Group({"direction": value} if isinstance(value, str) else value, path, notes, "plimsollOrder")
+    direction, per = group.word("direction", Direction), group.texts("per")
+    group.close()
+    return None if direction is None else (direction, per)
+
+
 _OUR_READERS: Final[Mapping[str, Callable[[Any, Path, Notes, LogicalType | None], Any]]] = {
     "plimsollCoerce": _coerce,
     "plimsollAliases": _aliases,
@@ -189,4 +216,6 @@ _OUR_READERS: Final[Mapping[str, Callable[[Any, Path, Notes, LogicalType | None]
     "plimsollConsumers": lambda value, path, notes, _logical: read_consumers(value, path, notes),
     "plimsollModifiers": lambda value, path, notes, _logical: read_modifiers(value, path, notes),
     "plimsollLineage": lambda value, path, notes, _logical: read_lineage(value, path, notes),
+    "plimsollWindow": lambda value, path, notes, _logical: read_window(value, path, notes),
+    "plimsollOrder": _order,
 }

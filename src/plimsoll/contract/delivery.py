@@ -7,8 +7,6 @@ Queries are for who has a database: they are listed, and not measured here.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -17,7 +15,8 @@ import msgspec
 
 from plimsoll.contract.check import Checked, Checker
 from plimsoll.contract.patterns import ENGINE
-from plimsoll.contract.rules import Contract, Field, LogicalType
+from plimsoll.contract.places import keys_at, mark, place_of, values_at
+from plimsoll.contract.rules import Contract, Field
 from plimsoll.contract.terms import Quality, Unique
 
 _NOT_MEASURED: Final = {
@@ -116,19 +115,15 @@ class _Values:
 
     def __init__(self, unique: Unique, record: Field | None) -> None:
         self._rule = unique
-        self._paths = [_steps(name, record) for name in unique.fields]
+        self._places = tuple(place_of(name, record) for name in unique.fields)
         self._seen: set[bytes] = set()
         self._twice = 0
 
     def add(self, value: Any) -> None:
-        places = [list(_at(value, path)) for path in self._paths]
-        # A field in a list has many values; a key of several fields has one of each.
-        for values in zip(*places, strict=False) if len(places) > 1 else ((v,) for v in places[0]):
-            if any(v is None for v in values):
-                continue  # what is not there is like nothing else
-            mark = _mark(values)
-            self._twice += mark in self._seen
-            self._seen.add(mark)
+        for values in keys_at(value, self._places):
+            key = mark(values)
+            self._twice += key in self._seen
+            self._seen.add(key)
 
     def finding(self) -> Finding:
         rule = self._rule
@@ -142,7 +137,7 @@ class _Count:
 
     def __init__(self, rule: Quality, record: Field | None) -> None:
         self._rule = rule
-        self._path = _steps(rule.field, record)
+        self._path = place_of(rule.field, record).steps
         self._keys = rule.arguments.get("properties")
         self._missing = rule.arguments.get("missingValues")
         self._count = 0
@@ -156,7 +151,7 @@ class _Count:
         if metric == "duplicateValues":
             self._add_duplicate(value)
             return
-        values = list(_at(value, self._path)) or [None]
+        values = list(values_at(value, self._path)) or [None]
         if metric == "nullValues":
             self._count += any(v is None for v in values)
         elif metric == "missingValues":
@@ -169,11 +164,11 @@ class _Count:
         if isinstance(self._keys, list):
             values = tuple(value.get(k) if isinstance(value, dict) else None for k in self._keys)
         else:
-            values = tuple(_at(value, self._path))
+            values = tuple(values_at(value, self._path))
         if values and all(v is not None for v in values):
-            mark = _mark(values)
-            self._count += mark in self._seen
-            self._seen.add(mark)
+            key = mark(values)
+            self._count += key in self._seen
+            self._seen.add(key)
 
     def _valid(self, value: Any) -> bool:
         allowed = self._rule.arguments.get("validValues")
@@ -196,55 +191,3 @@ class _Count:
 
 def _holds(values: list[Any], value: Any) -> bool:
     return any(isinstance(v, bool) is isinstance(value, bool) and v == value for v in values)
-
-
-def _mark(values: tuple[Any, ...]) -> bytes:
-    """Eight bytes that stand for values; 1 and 1.0 are one value, and true is none of them."""
-    plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
-    written = json.dumps(plain, sort_keys=True, default=str, separators=(",", ":"))
-    return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-
-# -- places in a record
-
-
-def _steps(name: str, record: Field | None) -> list[str]:
-    """The steps of a dotted field below its schema object; names may hold dots themselves."""
-    if record is None or not name.startswith(f"{record.name}."):
-        return []
-    rest, field = name[len(record.name) + 1 :], record
-    steps: list[str] = []
-    while rest:
-        step, below = _next(rest, field)
-        if step is None:
-            return steps
-        steps.append(step)
-        rest, field = (
-            rest.removeprefix(step.removeprefix(".")).removeprefix("."),
-            below or Field(name="", line=0, column=0),
-        )
-    return steps
-
-
-def _next(rest: str, field: Field) -> tuple[str | None, Field | None]:
-    if rest.startswith("[]"):
-        return "[]", field.items
-    if field.type is LogicalType.MAP and (rest == "value" or rest.startswith(("value.", "value["))):
-        return ".value", field.value
-    named = [f for f in field.fields if rest == f.name or rest.startswith((f"{f.name}.", f"{f.name}["))]
-    found = max(named, key=lambda f: len(f.name), default=None)
-    return (None, None) if found is None else (found.name, found)
-
-
-def _at(value: Any, steps: list[str]) -> Iterator[Any]:
-    """Every value at a place; None where there is nothing."""
-    if not steps:
-        yield value
-    elif steps[0] == "[]":
-        for item in value if isinstance(value, list) else ():
-            yield from _at(item, steps[1:])
-    elif steps[0] == ".value":
-        for item in value.values() if isinstance(value, dict) else ():
-            yield from _at(item, steps[1:])
-    else:
-        yield from _at(value.get(steps[0]) if isinstance(value, dict) else None, steps[1:])

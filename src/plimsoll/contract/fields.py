@@ -12,7 +12,7 @@ from plimsoll.contract.odcs import TYPES
 from plimsoll.contract.options import read_options
 from plimsoll.contract.quality import Demands, read_quality
 from plimsoll.contract.rules import Field, LogicalType, Rule, RuleName
-from plimsoll.contract.terms import Reference, Unique
+from plimsoll.contract.terms import Order, Reference, Unique
 from plimsoll.contract.values import read_values
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Path
@@ -120,6 +120,7 @@ class FieldReader:
             given.get("quality"), (*path, "quality"), notes, field=dotted, minor=self._minor, logical=type_
         )
         self._leave_unenforced(given, path, dotted, type_)
+        self._note_order(custom, dotted)
         own = _text(given, "classification")
         if not own and _text(_group(given, "logicalTypeOptions"), "format") == _SECRET:
             own = _SECRET
@@ -264,6 +265,28 @@ class FieldReader:
             at = self._notes.source.where_key((*path, "primaryKey"))
             position = given.get("primaryKeyPosition")
             self._keys.append((position if isinstance(position, int) else 0, dotted, at.line, at.column))
+
+    def _note_order(self, custom: Custom, dotted: str) -> None:
+        if custom.order is None:
+            return
+        direction, per = custom.order
+        why = "it compares records with each other; one record cannot tell"
+        self._notes.leave(custom.order_path, "plimsollOrder", why, field=dotted)
+        at = self._notes.source.where_key(custom.order_path)
+        name = self._notes.object
+        order = Order(
+            object=name,
+            field=dotted,
+            direction=direction,
+            per=tuple(f"{name}.{field}" for field in per),
+            line=at.line,
+            column=at.column,
+        )
+        self._notes.orders.append(order)
+        # Written as consumers name them, from the object on.
+        self._notes.read_fields.extend(
+            (f"{name}.{field}", (*custom.order_path, "per", i)) for i, field in enumerate(per)
+        )
 
     def _note_key(self) -> None:
         """The primary key of the object that was read: its fields in the order of their positions."""

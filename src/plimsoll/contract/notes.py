@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from plimsoll.contract.rules import Rule, RuleName, Unenforced
-from plimsoll.contract.terms import Quality, Reference, Unique
+from plimsoll.contract.terms import Order, Quality, Reference, Unique
 from plimsoll.errors import Problem
 from plimsoll.model.words import nearest, quoted
 from plimsoll.model.yaml_source import Path, Source
@@ -29,6 +29,7 @@ class Notes:
         self.unenforced: list[Unenforced] = []
         self.qualities: list[Quality] = []
         self.unique: list[Unique] = []
+        self.orders: list[Order] = []
         self.references: list[Reference] = []
         self.read_fields: list[tuple[str, Path]] = []  # that consumers name, and where
         self.object = ""  # name of the schema object that is being read

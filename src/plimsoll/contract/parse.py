@@ -59,23 +59,29 @@ def parse_record(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX
         value = _DECODE(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
         return _explain(raw, why, max_depth)
-    if raw.count(b"[") + raw.count(b"{") > max_depth and _is_deeper(value, max_depth):
+    if type(value) is not dict and type(value) is not list:
+        return Parsed(value)
+    nested = raw.find(b"{", 1) >= 0 or raw.find(b"[", 1) >= 0  # most records are flat, and these two looks are quick
+    if nested and raw.count(b"[") + raw.count(b"{") > max_depth and _is_deeper(value, max_depth):
         return _too_deep(max_depth)
-    if type(value) is dict or type(value) is list:
-        twice = _duplicates(raw, value)
-        if twice:
-            return Parsed(None, twice)
+    again = _ENCODE(value)
+    if again != raw and (twice := _duplicates(raw, again)):
+        return Parsed(None, twice)
     return Parsed(value)
 
 
-def _duplicates(raw: bytes, value: Any) -> tuple[Reason, ...]:
+def _duplicates(raw: bytes, again: bytes) -> tuple[Reason, ...]:
     """A reason for each name that an object holds twice.
 
     The parser keeps the last of two. Written back, its value then has fewer colons than the bytes: every pair has one,
     and those inside texts are the same in both, unless one was written as an escape. Only when the counts differ, or
     such an escape is there, the bytes are read a second time, slowly.
+
+    Args:
+        raw: the bytes.
+        again: what they were read as, written back; when that is the same, no name stands twice.
     """
-    if raw.count(b":") == _ENCODE(value).count(b":") and _ESCAPED_COLON not in raw:
+    if raw.count(b":") == again.count(b":") and _ESCAPED_COLON not in raw:
         return ()
     pairs = json.loads(raw, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
     found: list[Reason] = []

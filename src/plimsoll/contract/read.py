@@ -15,6 +15,7 @@ from plimsoll.contract.notes import Notes
 from plimsoll.contract.odcs import API_VERSIONS, BEFORE_3, NEWEST
 from plimsoll.contract.rules import Contract, Field, Unenforced, paths_of
 from plimsoll.contract.shape import check_shape
+from plimsoll.contract.stateful import left_by_windows
 from plimsoll.contract.terms import Terms
 from plimsoll.errors import InvalidFile
 from plimsoll.model.canonical import digest_bytes
@@ -163,7 +164,7 @@ def _contract(document: dict[str, Any], written: dict[str, Any], minor: int, not
         sources=tuple(str(s["server"]) for s in _groups(document, "servers") if isinstance(s.get("server"), str)),
         objects=objects,
         record=record,
-        unenforced=_in_order(notes),
+        unenforced=left_by_windows(_in_order(notes), record, terms, several=len(_groups(document, "servers")) > 1),
         warnings=tuple(sorted(notes.warnings, key=lambda w: (w.where.line, w.where.column) if w.where else (0, 0))),
         terms=terms,
         document=written,
@@ -187,6 +188,8 @@ def _terms(document: dict[str, Any], custom: Custom, notes: Notes) -> Terms:
         consumers=custom.consumers,
         modifiers=custom.modifiers,
         lineage=custom.lineage,
+        orders=tuple(notes.orders),
+        window=custom.window,
     )
 
 

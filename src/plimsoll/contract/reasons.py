@@ -41,6 +41,8 @@ _EXPECTED: Final[dict[LogicalType | None, str]] = {
 }
 
 
+_PLAIN: Final = 10**15  # whole numbers below are shown as Python writes them, which is as JSON does
+_AS_JSON: Final = json.JSONEncoder(ensure_ascii=False).encode
 _ALL_DIFFER: Final[Callable[[Any], bool]] = jsonschema_rs.validator_for({"uniqueItems": True}).is_valid
 
 
@@ -51,6 +53,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     is_valid: Callable[[Any], bool]
     errors: Callable[[Any], Iterator[Any]]  # the library's errors
     fields: Mapping[str, Node] = {}
+    named: tuple[str, ...] = ()  # fields that a rule says must exist
+    known: frozenset[str] = frozenset()  # fields that may
+    hides: bool = False  # something at this place, or below it, is classified
     items: Node | None = None  # of lists and vectors
     key: Node | None = None
     value: Node | None = None
@@ -80,8 +85,11 @@ class Explainer:
         self._reasons: list[Reason] = []
 
     def explain(self, node: Node, value: Any) -> tuple[Reason, ...]:
-        """Every reason, in the order of the contract; at most `MAX_REASONS` and one that says there were more."""
-        self._look(node, value, "")
+        """Every reason why a value that is not valid is not, in the order of the contract.
+
+        At most `MAX_REASONS`, and one that says there were more.
+        """
+        self._take_apart(node, value, "")
         if len(self._reasons) > MAX_REASONS:
             more = Reason(
                 fault=self._reasons[MAX_REASONS].fault,
@@ -96,8 +104,10 @@ class Explainer:
     # -- going through the record
 
     def _look(self, node: Node, value: Any, path: str) -> None:
-        if len(self._reasons) > MAX_REASONS or node.is_valid(value):
-            return
+        if len(self._reasons) <= MAX_REASONS and not node.is_valid(value):
+            self._take_apart(node, value, path)
+
+    def _take_apart(self, node: Node, value: Any, path: str) -> None:
         before = len(self._reasons)
         if value is None:
             self._add(Fault.MISSING, path, RuleName.REQUIRED, _EXPECTED[node.field.type], "null")
@@ -110,24 +120,34 @@ class Explainer:
 
     def _look_into_object(self, node: Node, value: dict[str, Any], path: str) -> None:
         field = node.field
-        self._count(field, len(value), path, ("minProperties", "maxProperties"), "fields")
-        named = [n for r in field.rules if r.name is RuleName.REQUIRED for n in r.value]
-        for name in named:
+        if field.rules:
+            self._count(field, len(value), path, ("minProperties", "maxProperties"), "fields")
+        for name in node.named:
             if name not in value and name not in node.fields:
                 self._add(Fault.MISSING, _under(path, name), RuleName.REQUIRED, "a value", "nothing")
         for name, below in node.fields.items():
             if name in value:
-                self._look(below, value[name], _under(path, name))
-            elif below.field.required or name in named:
+                if len(self._reasons) <= MAX_REASONS and not below.is_valid(value[name]):
+                    self._take_apart(below, value[name], _under(path, name))
+            elif below.field.required or name in node.named:
                 self._add(Fault.MISSING, _under(path, name), RuleName.REQUIRED, _EXPECTED[below.field.type], "nothing")
-        if field.closed:
-            self._unknown(value, path, dict.fromkeys([*node.fields, *named]))
-        if node.key is not None:
-            for name in value:
-                self._look_at_key(node.key, name, _under(path, name))
-        if node.value is not None:
-            for name, item in value.items():
-                self._look(node.value, item, _under(path, name))
+        if field.closed and not value.keys() <= node.known:
+            self._unknown(value, path, dict.fromkeys((*node.fields, *node.named)))
+        if node.key is not None or node.value is not None:
+            self._look_into_map(node, value, path)
+
+    def _look_into_map(self, node: Node, value: dict[str, Any], path: str) -> None:
+        """Names in a map are values: of a classified one a path holds their number, from 1, and not their text."""
+        key = node.field.key
+        hidden = self._classification or node.field.classified or (key is not None and key.classified)
+        for i, (name, item) in enumerate(value.items(), 1):
+            at = f"{path}/#{i}" if hidden else _under(path, name)
+            if node.key is not None:
+                self._look_at_key(node.key, name, at)
+            if node.value is not None:
+                self._look(node.value, item, at)
+            if len(self._reasons) > MAX_REASONS:
+                return
 
     def _look_into_list(self, node: Node, value: list[Any] | tuple[Any, ...], path: str) -> None:
         self._count(node.field, len(value), path, ("minItems", "maxItems"), "items")
@@ -152,7 +172,7 @@ class Explainer:
             near = nearest(name, known)
             expected = "no such field" + (f"; the nearest that is declared is '{near}'" if near else "")
             # Nobody has said whether it may be shown, so it is not.
-            self._add(Fault.UNKNOWN_FIELD, _under(path, name), "unknown-field", expected, _kind(item))
+            self._add(Fault.UNKNOWN_FIELD, _under(path, name), "unknown-field", expected, kind_in_words(item))
 
     def _count(self, field: Field, n: int, path: str, names: tuple[str, str], what: str) -> None:
         for rule in field.rules:
@@ -167,7 +187,7 @@ class Explainer:
         errors = list(node.errors(value))
         wrong = next((e for e in errors if e.kind.name == "type" and not e.instance_path), None)
         if wrong is not None:
-            self._add(Fault.WRONG_TYPE, path, "type", _EXPECTED[node.field.type], self._show(node.field, value))
+            self._add(Fault.WRONG_TYPE, path, "type", _EXPECTED[node.field.type], self._show(node, value))
             return
         for error in errors:
             self._from_error(node, error, value, path)
@@ -183,22 +203,28 @@ class Explainer:
             self._broken(node, path, rule, expected, value)
         elif kind == "not":  # the values that stand for "not known"
             expected = f"a value that is not one of {_listed(error.kind.schema.get('enum', []))}"
-            self._add(Fault.MISSING, path, RuleName.MISSING_VALUES, expected, self._show(node.field, value))
+            self._add(Fault.MISSING, path, RuleName.MISSING_VALUES, expected, self._show(node, value))
         else:
             self._broken(node, path, kind, _words_for(error), value)
 
     def _broken(self, node: Node, path: str, rule: str, expected: str, value: Any) -> None:
-        self._add(Fault.RULE_BROKEN, path, rule, expected, self._show(node.field, value))
+        self._add(Fault.RULE_BROKEN, path, rule, expected, self._show(node, value))
 
     # -- words
 
-    def _show(self, field: Field, value: Any) -> str:
-        """A value as a reason repeats it; only its kind when it, or something in it, is classified."""
-        hidden = self._classification or (field.hides and (field.classification or "classified below"))
-        return f"{_kind(value)}, hidden ({hidden})" if hidden else _shown(value)
+    def _show(self, node: Node, value: Any) -> str:
+        if node.hides or self._classification:
+            return show(node.field, value, self._classification)
+        return _shown(value)
 
     def _add(self, fault: Fault, path: str, rule: str, expected: str, found: str) -> None:
         self._reasons.append(Reason(fault=fault, path=path, rule=str(rule), expected=expected, found=found))
+
+
+def show(field: Field, value: Any, classification: str) -> str:
+    """A value as a reason repeats it; only its kind when it, or something in it, is classified."""
+    hidden = classification or (field.hides and (field.classification or "classified below"))
+    return f"{kind_in_words(value)}, hidden ({hidden})" if hidden else _shown(value)
 
 
 def _words_for(error: Any) -> str:
@@ -227,14 +253,18 @@ def _listed(options: Any) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
-        return _kind(value)
+        return kind_in_words(value)
+    if type(value) is int and -_PLAIN < value < _PLAIN:
+        return str(value)
+    if type(value) is str and value.isprintable() and '"' not in value and "\\" not in value:
+        return _cut(f'"{value}"', _SHOWN)
     try:
-        return _cut(json.dumps(value, ensure_ascii=False), _SHOWN)
+        return _cut(_AS_JSON(value), _SHOWN)
     except (TypeError, ValueError):  # not JSON, or a number of thousands of digits
-        return _kind(value)
+        return kind_in_words(value)
 
 
-def _kind(value: Any) -> str:
+def kind_in_words(value: Any) -> str:
     """What a value is, without anything that is in it."""
     if isinstance(value, dict):
         return f"an object with {len(value)} field{'' if len(value) == 1 else 's'}"

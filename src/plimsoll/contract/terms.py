@@ -95,6 +95,32 @@ class Unique(msgspec.Struct, frozen=True, kw_only=True):
     column: int
 
 
+class Direction(enum.StrEnum):
+    """How the values of a field follow each other."""
+
+    RISING = "rising"  # each is above the one before
+    NOT_FALLING = "notFalling"  # none is below the one before
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """``plimsollOrder``: the values of a field, in the order in which records arrive."""
+
+    object: str
+    field: str  # dotted; of a number, a date or a time
+    direction: Direction
+    per: tuple[str, ...] = ()  # dotted: records that are alike in these follow each other; empty: all of a source do
+    line: int
+    column: int
+
+
+class WindowRule(msgspec.Struct, frozen=True, kw_only=True):
+    """``plimsollWindow``: how far back records of one source are compared with each other. Both bounds hold."""
+
+    keys: int  # of each rule, the last so many
+    age_s: float  # none that is older
+    line: int
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """Values that must exist elsewhere."""
 
@@ -249,3 +275,5 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     consumers: tuple[Consumer, ...] = ()
     modifiers: tuple[str, ...] = ()  # ``plimsollModifiers``: contacts of those who may change the source
     lineage: tuple[Upstream, ...] = ()
+    orders: tuple[Order, ...] = ()
+    window: WindowRule | None = None  # None: records are not compared with each other as they arrive

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from plimsoll.contract import Checker
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
 from plimsoll.guard.quarantine_room import RETRY_S, QuarantineRoom
 from plimsoll.guard.quarantine_view import TURNED_AWAY
+from plimsoll.guard.watching import Watching
+from plimsoll.guard.windows import Windows
 from plimsoll.model.decision import Disposition, Tier, Verdict
 
 
@@ -19,12 +22,19 @@ class Admission:
         inputs: the contract of each declared source, by source name.
         default_input: the contract of every other source; None: such input is not checked.
         room: whether one more broken record may wait in quarantine; None: it always may.
+        windows: compare records with those before them; None: no contract asks for it.
     """
 
     def __init__(
-        self, inputs: Mapping[str, Checker], default_input: Checker | None, room: QuarantineRoom | None = None
+        self,
+        inputs: Mapping[str, Checker],
+        default_input: Checker | None,
+        room: QuarantineRoom | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self.controls = Controls()
+        self._windows = windows
+        self.watching: Watching | None = None  # tells what changes at the sources; None: nobody is told
         self._inputs = inputs
         self._default_input = default_input
         self._room = room
@@ -71,9 +81,13 @@ class Admission:
             passage.contract, passage.contract_version = checker.label, checker.contract.version
         if intake.reasons:
             passage.verdict, passage.broken = Verdict.BROKEN, intake.reasons
+            if self.watching is not None and not passage.is_copy:
+                self.watching.see(passage, None)
             return False
         if checker is None:
             passage.value = intake.value
+            if self.watching is not None and not passage.is_copy:
+                self.watching.see(passage, intake.value)
             return True
         checked = checker.check(intake.value)
         if checked.reasons and not intake.parsed:
@@ -82,8 +96,27 @@ class Admission:
         passage.value = intake.value if not checked.coerced else checked.value
         passage.coerced = checked.coerced
         passage.broken = checked.reasons
-        if checked.reasons:
+        if self.watching is not None and not passage.is_copy:
+            self.watching.see(passage, checked.value)
+        if not checked.reasons and self._windows is not None and not passage.is_copy:
+            self._compare(self._windows, passage, checked.value)
+        if passage.broken:
             passage.verdict = Verdict.BROKEN
             return False
         passage.verdict = Verdict.COERCED if checked.coerced else Verdict.VALID
         return True
+
+    @staticmethod
+    def _compare(windows: Windows, passage: Passage, value: Any) -> None:
+        """With the records before it; as it is recorded, where that is not what was given."""
+        plain = value if passage.intake.parsed or passage.coerced else passage.intake.plain()
+        found = windows.judge(passage.type, passage.source, plain)
+        if isinstance(found, tuple):
+            passage.broken = found
+        else:
+            passage.taken = found
+
+    def settle(self, passage: Passage, record: str) -> None:
+        """Keep what a record has taken, or give it back; ``record`` is "" where nothing was written."""
+        if passage.taken is not None and self._windows is not None:
+            self._windows.settle(passage.taken, record, passage.disposition)

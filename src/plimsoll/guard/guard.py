@@ -8,7 +8,7 @@ import functools
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Self, TypeVar
 
@@ -36,9 +36,11 @@ from plimsoll.guard.spend import Spend
 from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
 from plimsoll.guard.used import Used
+from plimsoll.guard.watching import Watching
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
+from plimsoll.guard.windows import Windows
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
-from plimsoll.model.decision import Answer, DecisionRecord, Disposition, Tier
+from plimsoll.model.decision import Answer, DecisionRecord, Disposition, StepRecord, Tier
 from plimsoll.model.principal import Principal
 from plimsoll.policy import SourcesVerdict, rule_on_sources
 
@@ -98,7 +100,12 @@ class Guard:
         self.used = Used()
         bound = settings.quarantine
         self.quarantine_room = None if bound is None else QuarantineRoom(ledger, settings.system, bound)
-        self._admission = Admission(inputs, default_input, self.quarantine_room)
+        self._windows = (
+            Windows(inputs, default_input, clock=time.time_ns, acts=not settings.rehearsal)
+            if Windows.needed(inputs, default_input)
+            else None
+        )
+        self._admission = Admission(inputs, default_input, self.quarantine_room, self._windows)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
@@ -111,6 +118,18 @@ class Guard:
             spend=spend,
             border=border,
         )
+        if not settings.run:  # what a measurement sends is no traffic
+            self._admission.watching = Watching(
+                inputs,
+                default_input,
+                output,
+                ledger=ledger,
+                system=settings.system,
+                seal=settings.seal,
+                clock=time.time_ns,
+                process=_process(),
+                tell=self._recorder.note,
+            )
         self._live = self._lanes.path_to(target)
         self._follower: Follower | None = None
         self._pid = os.getpid()
@@ -184,7 +203,7 @@ class Guard:
             The id of the entry.
         """
         passage = self._begin(type, input, subject, source, "", "", None)
-        passage.principal = principal
+        passage.principal, passage.is_copy = principal, True
         draft = self._drafted(passage)
         return self.ledger.append(msgspec.structs.replace(draft, kind="shadow", header=None, refs=(of,)))
 
@@ -197,10 +216,11 @@ class Guard:
         subject: str | None = None,
         source: str = "",
         offset: str = "",
-    ) -> Draft | None:
+    ) -> tuple[Draft, Passage] | None:
         """Take a decision on a quarantined record and leave it to the caller to record it, with others of its kind.
 
-        It counts once it is written; the target was asked all the same. As a shadow, it is not among what is `used`.
+        It counts once it is written, and `settle` is told; the target was asked all the same. As a shadow, it is not
+        among what is `used`.
 
         Args:
             type: as of the record.
@@ -211,12 +231,17 @@ class Guard:
             offset: as of the record.
 
         Returns:
-            The entry to write; None where the record still breaks its contract, and nothing was asked of the target.
+            The entry to write, and how the decision went; None where the record still breaks its contract, and nothing
+            was asked of the target.
         """
         passage = self._begin(type, input, subject, source, "", replay_of, None)
         passage.offset = offset
         draft = self._drafted(passage)
-        return None if passage.disposition is Disposition.QUARANTINED else draft
+        return None if passage.disposition is Disposition.QUARANTINED else (draft, passage)
+
+    def settle(self, passage: Passage, record: str) -> None:
+        """What became of a drafted decision: the id of its entry; "" where it was not written."""
+        self._admission.settle(passage, record)
 
     def _drafted(self, passage: Passage) -> Draft:
         if self._admission.needs_target(passage) and not self._live.at_once(passage):
@@ -252,10 +277,10 @@ class Guard:
                 finish(path.follow(passage, FROM_THREAD))
         except KeyboardInterrupt:
             passage.end(Disposition.FAILED, "interrupted")
-            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine)
+            self._write(passage, passage.steps(), mine)
             raise
         steps = passage.steps()
-        record = self._recorder.write(draft_of(passage, self.settings, steps), mine)
+        record = self._write(passage, steps, mine)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
 
@@ -352,12 +377,33 @@ class Guard:
         except (asyncio.CancelledError, KeyboardInterrupt) as why:
             cancelled = isinstance(why, asyncio.CancelledError)
             passage.end(Disposition.FAILED, "cancelled by the caller" if cancelled else "interrupted")
-            self._recorder.write(draft_of(passage, self.settings, passage.steps()), mine, _end_of(sink))
+            self._write(passage, passage.steps(), mine, _end_of(sink))
             raise
         steps = passage.steps()
-        record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
+        try:
+            record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
+        except BaseException:
+            self._admission.settle(passage, "")
+            raise
+        self._admission.settle(passage, record)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
+
+    def _write(
+        self,
+        passage: Passage,
+        steps: tuple[StepRecord, ...],
+        mine: Reservation | None,
+        also: tuple[Draft, ...] = (),
+    ) -> str:
+        """Record a decision; what cannot be recorded was not decided, and may come again."""
+        try:
+            record = self._recorder.write(draft_of(passage, self.settings, steps), mine, also)
+        except BaseException:
+            self._admission.settle(passage, "")
+            raise
+        self._admission.settle(passage, record)
+        return record
 
     def _opened(self, sink: Sink, passage: Passage) -> Sink | None:
         """The sink, where the answer may leave in pieces by the rules of the release that gives it."""
@@ -488,6 +534,19 @@ class Guard:
             trouble="" if trouble is None else str(trouble),
         )
 
+    @property
+    def forgotten(self) -> Mapping[str, int]:
+        """By source, keys that its window let go of before they were as old as the contract's window says."""
+        return {} if self._windows is None else self._windows.forgotten
+
+    def gauges(self) -> Iterator[tuple[str, str, float]]:
+        """What is measured when it is asked for: name, what of, value."""
+        if self._windows is not None:
+            yield "plimsoll_window_keys", self.settings.system, self._windows.held
+            yield "plimsoll_window_missed", self.settings.system, self._windows.missed
+        if self._admission.watching is not None:
+            yield from self._admission.watching.gauges()
+
     # -- its targets
 
     @property
@@ -513,6 +572,8 @@ class Guard:
             self._take_in(entry)
             start[entry.stream] = entry.seq
         self._follower = self.ledger.follow(self._followed, self._on_entry, after=start)
+        if self._windows is not None and not self.settings.run:  # a measurement compares its own sample alone
+            self._windows.follow(self.ledger, self.settings.system)
 
     def _on_entry(self, entry: Entry) -> None:
         if entry.system == self.settings.system:
@@ -533,6 +594,10 @@ class Guard:
         self._recorder.forget()
         if self.quarantine_room is not None:
             self.quarantine_room.begin_anew()
+        if self._admission.watching is not None:
+            self._admission.watching.begin_anew(_process())
+        if self._windows is not None:
+            self._windows.begin_anew()
         self._admission.controls = Controls()
         self._follow()
 
@@ -548,18 +613,30 @@ class Guard:
                 if self.quarantine_room is not None:
                     steps.callback(self.quarantine_room.close)
                 steps.callback(self._recorder.flush)
+                steps.callback(self._tell_the_rest)
                 if self._spend is not None:
                     steps.callback(self._spend.close)
             steps.callback(self._lanes.close, with_targets=mine)
+            if self._windows is not None and mine:
+                steps.callback(self._windows.close)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
                 steps.callback(follower.close)
+
+    def _tell_the_rest(self) -> None:
+        for entry in () if self._admission.watching is None else self._admission.watching.rest():
+            self._recorder.note(entry)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _process() -> str:
+    """Under which name this guard counts: two guards of one process count apart, and so do two of one id."""
+    return f"{os.getpid()}-{time.time_ns():x}"
 
 
 def _end_of(sink: Sink | None) -> tuple[Draft, ...]:

@@ -10,10 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from plimsoll.contract import parse_record
+from plimsoll.contract.parse import MAX_BYTES, MAX_DEPTH
 from plimsoll.model.decision import Fault, Reason
-
-MAX_BYTES: Final = 1 << 20  # a larger record is quarantined unread: parsing it would stall every other caller
-MAX_DEPTH: Final = 64  # deeper nesting is no record anyone designed, and costs stack in everything downstream
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +45,8 @@ def take_in(given: Any) -> Intake:
     NumPy arrays and scalars, bytes inside a value, tuples, dates and msgspec or data classes are recorded in their JSON
     form; the target still gets them as they are. Never raises: what cannot be read comes back with its reasons.
     """
+    if type(given) is bytes:
+        return _from_bytes(given)
     if isinstance(given, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(given))
     try:
@@ -59,10 +59,11 @@ def take_in(given: Any) -> Intake:
 
 
 def _from_bytes(raw: bytes) -> Intake:
-    parsed = parse_record(raw, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
-    if parsed.reasons:
-        return Intake(raw=raw, reasons=parsed.reasons)
-    return Intake(value=parsed.value, json=raw.strip(b" \t\r\n"), parsed=True)
+    text = raw if len(raw) > MAX_BYTES else raw.strip(b" \t\r\n")
+    parsed = parse_record(text)
+    if parsed.reasons:  # places are counted in what came
+        return Intake(raw=raw, reasons=parsed.reasons if text is raw else parse_record(raw).reasons)
+    return Intake(value=parsed.value, json=text, parsed=True)
 
 
 def _from_foreign(given: Any) -> Intake:

@@ -10,6 +10,7 @@ import msgspec
 
 from plimsoll.guard.intake import Intake
 from plimsoll.guard.settings import GuardedType
+from plimsoll.guard.windows import Taken
 from plimsoll.model.cited import Cited
 from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
 from plimsoll.model.egress import EgressNote
@@ -86,6 +87,8 @@ class Passage(msgspec.Struct, kw_only=True):
     contract: str = ""
     contract_version: str = ""
     turned_away: bool = False  # broken, and not kept: too much waits in quarantine already
+    taken: Taken | None = None  # the keys of the record, where its contract compares records with each other
+    is_copy: bool = False  # of a decision that another release took: it takes no keys, and repeats none
     verdict: Verdict = Verdict.NONE
     coerced: tuple[str, ...] = ()
     broken: tuple[Reason, ...] = ()

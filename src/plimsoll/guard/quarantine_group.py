@@ -20,6 +20,7 @@ from plimsoll.contract.patch import Operation, apply_patch
 from plimsoll.errors import Conflict, InputError
 from plimsoll.guard.guard import Guard
 from plimsoll.guard.intake import take_in
+from plimsoll.guard.passage import Passage
 from plimsoll.guard.quarantine_turn import Turn
 from plimsoll.guard.quarantine_view import (
     DECIDES,
@@ -235,7 +236,7 @@ class _Replay:
         self._run = run
         self._by = by
         self._batch = batch
-        self._drafts: list[Draft] = []
+        self._drafts: list[tuple[Draft, Passage | None]] = []  # with how it went, where it is a decision
         self._since = time.monotonic()
         self._in_a_row = 0
         self._ended: Counter[str] = Counter()
@@ -261,9 +262,8 @@ class _Replay:
     def _close(self, record: str, became: str) -> None:
         closed = Closed(record=record, by=self._by, became=became)
         system = self._guard.settings.system
-        self._drafts.append(
-            Draft(kind=REPLAYED, system=system, refs=(record, became), body=msgspec.json.encode(closed))
-        )
+        draft = Draft(kind=REPLAYED, system=system, refs=(record, became), body=msgspec.json.encode(closed))
+        self._drafts.append((draft, None))
         self._left["already"] += 1
 
     def _decide(self, entry: Entry, kept: DecisionRecord) -> None:
@@ -272,7 +272,7 @@ class _Replay:
             self._left["not_patched"] += bool(why)
             return
         guard = self._guard
-        draft = guard.draft_replay(
+        drafted = guard.draft_replay(
             "" if entry.header is None else entry.header.type,
             given,
             replay_of=entry.id,
@@ -280,29 +280,36 @@ class _Replay:
             source=kept.source,
             offset=kept.offset,
         )
-        if draft is None or draft.header is None:
+        if drafted is None:
             self._left["still_broken"] += 1
             return
-        self._drafts.append(msgspec.structs.replace(draft, refs=(entry.id, self._run)))
-        self._ended[draft.header.disposition] += 1
-        self._in_a_row = 0 if draft.header.disposition in DECIDES else self._in_a_row + 1
+        draft, passage = drafted
+        self._drafts.append((msgspec.structs.replace(draft, refs=(entry.id, self._run)), passage))
+        self._ended[passage.disposition.value] += 1
+        self._in_a_row = 0 if passage.disposition in DECIDES else self._in_a_row + 1
         if self._in_a_row >= _IN_A_ROW:
-            self.stopped = f"{self._in_a_row} in a row were {draft.header.disposition}; the rest waits"
+            self.stopped = f"{self._in_a_row} in a row were {passage.disposition.value}; the rest waits"
 
     def flush(self) -> None:
         """Write what is decided and not written yet, all or nothing."""
-        drafts, self._drafts = self._drafts, []
-        if drafts:
-            try:
-                self._guard.ledger.transact(drafts, (self._turn.op,))
-            except Taken as taken:
-                # The lease ran out in the middle of a call. The target was asked, so that is on record all the same.
-                self._guard.ledger.transact(drafts)
-                raise Conflict(
-                    "somebody else has begun to replay or discard quarantined records meanwhile",
-                    fix="see what waits: `plimsoll quarantine list`; then ask again",
-                ) from taken
-            self._turn.went_on()
+        decided, self._drafts = self._drafts, []
+        drafts, ledger = [draft for draft, _ in decided], self._guard.ledger
+        records: Sequence[str] = ("",) * len(drafts)
+        try:
+            if drafts:
+                records = ledger.transact(drafts, (self._turn.op,))
+                self._turn.went_on()
+        except Taken as taken:
+            # The lease ran out in the middle of a call. The target was asked, so that is on record all the same.
+            records = ledger.transact(drafts)
+            raise Conflict(
+                "somebody else has begun to replay or discard quarantined records meanwhile",
+                fix="see what waits: `plimsoll quarantine list`; then ask again",
+            ) from taken
+        finally:
+            for (_, passage), record in zip(decided, records, strict=True):
+                if passage is not None:
+                    self._guard.settle(passage, record)
         self._since = time.monotonic()
 
     def outcome(self, waiting: int) -> Outcome:

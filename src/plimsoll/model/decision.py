@@ -42,6 +42,8 @@ class Fault(enum.StrEnum):
     RULE_BROKEN = "rule-broken"
     UNKNOWN_FIELD = "unknown-field"
     TOO_LARGE = "too-large"
+    DUPLICATE = "duplicate"  # another record has its key
+    OUT_OF_ORDER = "out-of-order"  # it follows a record that it must not follow
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
