@@ -74,8 +74,8 @@ def test_what_does_not_go_together_is_said(tiny):
         ("are of a group", "replay", group["example"], "--preview"),
         ("done by somebody", "replay", group["group"], "--contract", "numbers@1.0.0"),
         ("does not apply", "replay", group["example"], "--patch", fix, *by),
-        ("no quarantined records wait in a group", "replay", "abcdef", "--preview"),
-        ("no quarantined records wait in a group", "discard", "abcdef", *by, "--reason", "x"),
+        ("no quarantined records wait in a group", "replay", "abcdef0123", "--preview"),
+        ("no quarantined records wait in a group", "discard", "abcdef0123", *by, "--reason", "x"),
     ):
         ran = tiny.run("quarantine", *command)
         assert ran.code == 2, ran

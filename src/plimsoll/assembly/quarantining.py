@@ -18,7 +18,7 @@ from plimsoll.guard.quarantine_group import Fix, Outcome, Preview, find_group, m
 from plimsoll.guard.quarantine_group import discard_group as discard_group_in
 from plimsoll.guard.quarantine_group import replay_group as replay_group_in
 from plimsoll.guard.quarantine_room import Filling
-from plimsoll.guard.quarantine_view import Count, Quarantined, QuarantineView, Totals, counts_of, totals_of
+from plimsoll.guard.quarantine_view import GROUP_ID, Count, Quarantined, QuarantineView, Totals, counts_of, totals_of
 from plimsoll.model.decision import Answer
 from plimsoll.model.quarantine import QuarantineBound
 
@@ -158,8 +158,8 @@ def read_patch(raw: bytes, file: str) -> Patch:
 
 
 def is_group(name: str) -> bool:
-    """Whether a name is that of a group; that of a record has a dash."""
-    return "-" not in name
+    """Whether a name is that of a group, and not the id of a record."""
+    return GROUP_ID.fullmatch(name) is not None
 
 
 def preview_group(project: Project, group: str, patch: Patch | None, *, samples: int) -> Preview:

@@ -36,6 +36,7 @@ ERASED: Final = "erased"
 TURNED_AWAY: Final = "quarantine-full"  # why a broken record was shed: too much waits already
 
 DECIDES: Final = frozenset({Disposition.ANSWERED, Disposition.HELD})  # otherwise the record still waits for somebody
+GROUP_ID: Final = re.compile(r"[0-9a-f]{10}", re.ASCII)
 _POSITION: Final = re.compile(r"/[0-9]+(?=/|$)")
 
 
