@@ -150,7 +150,7 @@ def test_check_says_which_names_of_a_contract_are_former_ones(tiny):
 
 def test_what_the_traffic_of_a_system_has_shown_is_listed_once_with_how_often(tiny):
     assert tiny.run("contract", "changes").stdout == "Nothing has come that no contract knows.\n"
-    records = ['{"number": 1}', '{"Number": 2}', '{"Number": 4}', '{"number": "five"}']
+    records = ["[]", '{"number": 1}', '{"Number": 2}', '{"Number": 4}', '{"number": "five"}']
     for source in ("counter", "abacus"):
         tiny.run("decide", "tell-parity", "--source", source, stdin="\n".join(records).encode())
     ran = tiny.run("contract", "changes")
@@ -158,7 +158,8 @@ def test_what_the_traffic_of_a_system_has_shown_is_listed_once_with_how_often(ti
     lines = [line[22:] for line in ran.stdout.splitlines()]
     assert "counter              the field 'Number' is new" in lines
     assert "abacus               no contract names this source" in lines
-    assert "in 2 of 4 records (50.0%)" in lines
+    assert "counter              the record itself holds another kind of value" in lines
+    assert "in 2 of 5 records (40.0%)" in lines
     assert "such as a whole number" in lines
     assert any(
         line.startswith("most likely 'number' under a new name: 'number' is gone from 2 of 2 rec") for line in lines
@@ -166,9 +167,11 @@ def test_what_the_traffic_of_a_system_has_shown_is_listed_once_with_how_often(ti
 
     told = tiny.run("contract", "changes", "--json").data["changes"]
     assert sorted((c["source"], c["kind"], c["what"], c["seen"], c["of"]) for c in told) == [
-        ("abacus", "other-type", "number", 1, 4),
-        ("abacus", "undeclared-source", "abacus", 4, 4),
-        ("abacus", "unknown-field", "Number", 2, 4),
-        ("counter", "other-type", "number", 1, 4),
-        ("counter", "unknown-field", "Number", 2, 4),
+        ("abacus", "other-type", "", 1, 5),
+        ("abacus", "other-type", "number", 1, 5),
+        ("abacus", "undeclared-source", "abacus", 5, 5),
+        ("abacus", "unknown-field", "Number", 2, 5),
+        ("counter", "other-type", "", 1, 5),
+        ("counter", "other-type", "number", 1, 5),
+        ("counter", "unknown-field", "Number", 2, 5),
     ]

@@ -178,6 +178,20 @@ def test_a_record_that_was_not_decided_may_come_again_and_one_that_is_under_way_
     assert come(seen, {"id": "a"}) == ()
 
 
+def test_a_key_that_was_decided_elsewhere_while_it_was_under_way_stays_taken_and_is_told():
+    seen = window()
+    mine, failed = seen.judge({"id": "a"}, 0), seen.judge({"id": "b"}, 0)
+    for name in "ab":
+        assert seen.remember(seen.marks({"id": name}), f"theirs-{name}", 1) == ""
+    assert seen.settle(mine, "mine") == "theirs-a"
+    seen.withdraw(failed)
+    assert come(seen, {"id": "b"})[0].found.startswith("theirs-b has it")
+    own = seen.judge({"id": "c"}, 2)
+    seen.remember(seen.marks({"id": "c"}), "own", 2)  # read back from the ledger before it is known to be written
+    assert seen.settle(own, "own") == ""
+    assert seen.remember(seen.marks({"id": "a"}), "theirs-a", 3) == "mine"
+
+
 def test_no_reason_shows_a_value_that_is_classified():
     fields = "  - {name: n, logicalType: integer, unique: true%s, customProperties: [{property: plimsollOrder, value: rising}]}\n"
     for seen in (window(fields % ", classification: personal"), window(fields % "", classification="personal")):

@@ -61,6 +61,12 @@ def ledger(tmp_path):
         yield opened
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path):
+    """Where several processes can keep one ledger."""
+    return tmp_path / "ledger.db" if request.param == "sqlite" else request.getfixturevalue("database")
+
+
 def entries(ledger, kind=CHANGED):
     return [msgspec.json.decode(ledger.body(e), type=SourceChange) for e in ledger.entries(kinds=(kind,))]
 
@@ -80,8 +86,7 @@ def test_a_renamed_field_is_one_event_on_its_source_and_its_count_is_told_at_the
     assert len(entries(ledger)) == 1
 
 
-def test_what_was_told_before_a_restart_or_by_another_process_is_counted_and_not_told_again(tmp_path):
-    place = tmp_path / "ledger.db"
+def test_what_was_told_before_a_restart_or_by_another_process_is_counted_and_not_told_again(place):
     with Ledger.open(place) as one, Ledger.open(place) as two, open_on(one) as here, open_on(two) as there:
         here.decide("read", NEW, source="fax")
         there.decide("read", NEW, source="fax")

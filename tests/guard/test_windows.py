@@ -65,6 +65,12 @@ def until(condition, seconds=5.0):
         time.sleep(0.01)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path):
+    """Where several processes can keep one ledger."""
+    return tmp_path / "ledger.db" if request.param == "sqlite" else request.getfixturevalue("database")
+
+
 def test_a_record_that_comes_again_is_quarantined_with_its_own_reason_and_names_the_first(open_guard, ledger):
     guard = open_guard(answers, contract=KEYED)
     first = guard.decide("read", A)
@@ -138,11 +144,11 @@ def test_of_many_threads_with_the_same_record_one_is_answered(open_guard):
 
 
 @pytest.mark.parametrize("batched", [False, True])
-def test_the_window_outlives_a_restart(tmp_path, batched):
-    with Ledger.open(tmp_path / "ledger.db") as ledger, open_on(ledger, batched=batched) as guard:
+def test_the_window_outlives_a_restart(place, batched):
+    with Ledger.open(place) as ledger, open_on(ledger, batched=batched) as guard:
         first = guard.decide("read", b'{"claim_id": "a", "amount": "1"}', source="fax")
         guard.decide("read", {"claim_id": "b", "amount": []}, source="fax")
-    with Ledger.open(tmp_path / "ledger.db") as ledger, open_on(ledger, batched=batched) as guard:
+    with Ledger.open(place) as ledger, open_on(ledger, batched=batched) as guard:
         (reason,) = guard.decide("read", A, source="fax").broken
         assert reason.found == f"{first.record} has it, and says the same"
         assert guard.decide("read", {"claim_id": "b", "amount": 2}, source="fax").disposition is Disposition.ANSWERED
@@ -174,8 +180,7 @@ def test_a_shadow_copy_is_no_duplicate_and_takes_no_key(tmp_path):
         assert guard.decide("read", {"claim_id": "b", "amount": 1}).disposition is Disposition.ANSWERED
 
 
-def test_another_process_is_followed_and_what_two_take_at_once_is_counted_as_missed(tmp_path):
-    place = tmp_path / "ledger.db"
+def test_another_process_is_followed_and_what_two_take_at_once_is_counted_as_missed(place):
     with Ledger.open(place) as one, Ledger.open(place) as two, open_on(one) as here, open_on(two) as there:
         first = there.decide("read", A)
         until(lambda: here._windows.held == 1)

@@ -208,7 +208,7 @@ def _changes(arguments: argparse.Namespace, out: Out) -> int:
     if not found:
         out.show("Nothing has come that no contract knows.")
     for change in found:
-        out.show(f"{change.first_seen}  {change.source or '(no source)':<20} {_KINDS[change.kind].format(change.what)}")
+        out.show(f"{change.first_seen}  {change.source or '(no source)':<20} {_said(change.kind, change.what)}")
         share = f" ({change.seen / change.of:.1%})" if change.of else ""
         out.show(f"{'':<22}in {change.seen:,} of {change.of:,} records{share}")
         if change.examples:
@@ -218,12 +218,17 @@ def _changes(arguments: argparse.Namespace, out: Out) -> int:
     return 0
 
 
+def _said(kind: ChangeKind, what: str) -> str:
+    if kind is ChangeKind.MORE:
+        return f"more new values of '{what}' than are told one by one" if what else "more than is told one by one"
+    return _KINDS[kind].format(f"'{what}'" if what else "the record itself")
+
+
 _KINDS = {
-    ChangeKind.UNKNOWN_FIELD: "the field '{}' is new",
-    ChangeKind.NEW_VALUE: "'{}' has a new value",
-    ChangeKind.OTHER_TYPE: "'{}' holds another kind of value",
+    ChangeKind.UNKNOWN_FIELD: "the field {} is new",
+    ChangeKind.NEW_VALUE: "{} has a new value",
+    ChangeKind.OTHER_TYPE: "{} holds another kind of value",
     ChangeKind.UNDECLARED_SOURCE: "no contract names this source",
-    ChangeKind.UNDECLARED_CONSUMER: "no contract names the consumer '{}'",
-    ChangeKind.MORE: "there is more of a kind than is remembered one by one {}",
+    ChangeKind.UNDECLARED_CONSUMER: "no contract names the consumer {}",
 }
 _ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "changes": _changes}

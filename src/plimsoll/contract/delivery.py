@@ -15,7 +15,9 @@ import msgspec
 
 from plimsoll.contract.check import Checked, Checker
 from plimsoll.contract.patterns import ENGINE
-from plimsoll.contract.places import keys_at, mark, place_of, values_at
+from plimsoll.contract.places import mark as _mark
+from plimsoll.contract.places import steps_of as _steps
+from plimsoll.contract.places import values_at as _at
 from plimsoll.contract.rules import Contract, Field
 from plimsoll.contract.terms import Quality, Unique
 
@@ -115,15 +117,19 @@ class _Values:
 
     def __init__(self, unique: Unique, record: Field | None) -> None:
         self._rule = unique
-        self._places = tuple(place_of(name, record) for name in unique.fields)
+        self._paths = [_steps(name, record) for name in unique.fields]
         self._seen: set[bytes] = set()
         self._twice = 0
 
     def add(self, value: Any) -> None:
-        for values in keys_at(value, self._places):
-            key = mark(values)
-            self._twice += key in self._seen
-            self._seen.add(key)
+        places = [list(_at(value, path)) for path in self._paths]
+        # A field in a list has many values; a key of several fields has one of each.
+        for values in zip(*places, strict=False) if len(places) > 1 else ((v,) for v in places[0]):
+            if any(v is None for v in values):
+                continue  # what is not there is like nothing else
+            mark = _mark(values)
+            self._twice += mark in self._seen
+            self._seen.add(mark)
 
     def finding(self) -> Finding:
         rule = self._rule
@@ -137,7 +143,7 @@ class _Count:
 
     def __init__(self, rule: Quality, record: Field | None) -> None:
         self._rule = rule
-        self._path = place_of(rule.field, record).steps
+        self._path = _steps(rule.field, record)
         self._keys = rule.arguments.get("properties")
         self._missing = rule.arguments.get("missingValues")
         self._count = 0
@@ -151,7 +157,7 @@ class _Count:
         if metric == "duplicateValues":
             self._add_duplicate(value)
             return
-        values = list(values_at(value, self._path)) or [None]
+        values = list(_at(value, self._path)) or [None]
         if metric == "nullValues":
             self._count += any(v is None for v in values)
         elif metric == "missingValues":
@@ -164,11 +170,11 @@ class _Count:
         if isinstance(self._keys, list):
             values = tuple(value.get(k) if isinstance(value, dict) else None for k in self._keys)
         else:
-            values = tuple(values_at(value, self._path))
+            values = tuple(_at(value, self._path))
         if values and all(v is not None for v in values):
-            key = mark(values)
-            self._count += key in self._seen
-            self._seen.add(key)
+            mark = _mark(values)
+            self._count += mark in self._seen
+            self._seen.add(mark)
 
     def _valid(self, value: Any) -> bool:
         allowed = self._rule.arguments.get("validValues")

@@ -246,7 +246,7 @@ class FieldReader:
     def _leave_unenforced(self, given: dict[str, Any], path: Path, dotted: str, type_: LogicalType | None) -> None:
         for key in ("unique", "primaryKey"):
             if given.get(key) is True:
-                why = "it compares records with each other; one record cannot tell"
+                why = "it compares records with each other; only within a plimsollWindow does anything"
                 self._notes.leave((*path, key), key, why, field=dotted)
         if type_ is None and given.get("logicalType") is None and given.get("physicalType") is not None:
             why = "without a logicalType the kind of value is not checked; how it is stored says nothing of a record"
@@ -270,7 +270,7 @@ class FieldReader:
         if custom.order is None:
             return
         direction, per = custom.order
-        why = "it compares records with each other; one record cannot tell"
+        why = "it compares records with each other; only within a plimsollWindow does anything"
         self._notes.leave(custom.order_path, "plimsollOrder", why, field=dotted)
         at = self._notes.source.where_key(custom.order_path)
         name = self._notes.object

@@ -55,6 +55,11 @@ def place_of(name: str, record: Field | None) -> Place:
     return Place(steps=tuple(steps), field=field)
 
 
+def steps_of(name: str, record: Field | None) -> tuple[str, ...]:
+    """The steps to a dotted field below its schema object."""
+    return place_of(name, record).steps
+
+
 def _next(rest: str, field: Field) -> tuple[str | None, Field | None]:
     if rest.startswith(ITEM):
         return ITEM, field.items

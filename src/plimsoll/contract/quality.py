@@ -23,7 +23,7 @@ _PROSE: Final = {
 }
 _OVER_ALL: Final = {
     "rowCount": "it counts records; one record cannot tell",
-    "duplicateValues": "it compares records with each other; one record cannot tell",
+    "duplicateValues": "it compares records with each other; only within a plimsollWindow does anything",
 }
 
 

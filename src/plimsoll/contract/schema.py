@@ -211,15 +211,6 @@ def _add_temporal(schema: dict[str, Any], field: Field, formats: Formats) -> Non
             _add(schema, {"format": _bound_name(rule, layout, formats)})
 
 
-def moment_of(field: Field, text: str) -> datetime | None:
-    """The point in time that a value of a field gives; None: it gives none, or its field holds no such values."""
-    if field.type is None or not field.type.is_temporal:
-        return None
-    said = next((r.value for r in field.rules if r.name is RuleName.FORMAT), None)
-    offset = next((r.value for r in field.rules if r.name is RuleName.TIMEZONE), None)
-    return moment(_layout(field, said, offset=offset), text)
-
-
 def _layout(field: Field, said: str | None, *, offset: bool | None) -> Layout:
     if said is not None:
         return read_layout(said)
@@ -257,6 +248,15 @@ def _bound_name(rule: Rule, layout: Layout, formats: Formats) -> str:
 
     expected = f"{_BOUND_WORDS[rule.name]} {rule.value}"
     return formats.name(f"{rule.name} {rule.value} as {layout.text}", Format(holds, rule.name, expected))
+
+
+def moment_of(field: Field, text: str) -> datetime | None:
+    """The point in time that a value of a field gives; None: it gives none, or its field holds no such values."""
+    if field.type is None or not field.type.is_temporal:
+        return None
+    said = next((r.value for r in field.rules if r.name is RuleName.FORMAT), None)
+    offset = next((r.value for r in field.rules if r.name is RuleName.TIMEZONE), None)
+    return moment(_layout(field, said, offset=offset), text)
 
 
 def _is_base64(text: str) -> bool:

@@ -41,6 +41,7 @@ class _Change:
         self.examples: list[str] = []
         self.seen = 0
         self.told = 0  # how often it had been seen when it was last told
+        self.told_of = 0  # of how many records
         self.turn = 0  # which record had it last: one that has it in two places has it once
 
 
@@ -123,9 +124,9 @@ class SchemaWatch:
         return (self._told(change, key),) if self._is_due(change) else ()
 
     def rest(self) -> Iterator[SourceChange]:
-        """Every change that was seen since it was last told."""
+        """Every change whose share is another than when it was last told."""
         for key, change in self._changes.items():
-            if change.seen > change.told:
+            if change.seen > change.told or self._records > change.told_of:
                 yield self._told(change, key)
 
     @property
@@ -234,7 +235,7 @@ class SchemaWatch:
         return change.seen >= max(1, 10 * change.told)
 
     def _told(self, change: _Change, key: tuple[ChangeKind, str, bytes]) -> SourceChange:
-        change.told = change.seen
+        change.told, change.told_of = change.seen, self._records
         likely, why = ("", "") if change.renamed is None else change.renamed.likely()
         contract = "" if self._checker is None else self._checker.contract.id
         place = "\0".join((self._source, contract, key[0].value, key[1])).encode("utf-8", "surrogatepass")

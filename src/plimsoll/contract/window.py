@@ -33,13 +33,14 @@ _UNDER_WAY: Final = "a record that is still under way"
 class _Entry:
     """What is known of one key."""
 
-    __slots__ = ("content", "record", "time_ns", "value")
+    __slots__ = ("content", "record", "rival", "time_ns", "value")
 
     def __init__(self, time_ns: int, record: str, content: bytes, value: Any) -> None:
         self.time_ns = time_ns
         self.record = record  # id of the decision; "": the record is still under way
         self.content = content  # stands for the whole record; b"" where the rule does not ask
         self.value = value  # the last under this key, of an order
+        self.rival = ""  # while it is under way: id of a record with the same key that was decided elsewhere
 
 
 class Window:
@@ -116,6 +117,11 @@ class SourceWindow:
         self._needs_content = any(rule.compares is Compares.KEY for rule in rules)
 
     @property
+    def keys(self) -> int:
+        """How many of each rule it holds at most."""
+        return self._declared.keys
+
+    @property
     def forgotten(self) -> int:
         """Keys that were let go of before they were as old as the window's age."""
         return sum(window.forgotten for window in self._windows)
@@ -163,28 +169,42 @@ class SourceWindow:
         """Take over a record that was decided elsewhere.
 
         Returns:
-            Another record here that has a key which no two may have: its id, or that it is under way; "": none has.
+            Another decided record here that has a key which no two may have: its id; "": none has. Of one that is still
+            under way `settle` says so.
         """
         clash = ""
         for rule, window, keys in zip(self._rules, self._windows, marks.keys, strict=True):
             for key in keys:
                 known = window.get(key, time_ns)
-                if known is not None and known.record != record and rule.compares is not Compares.ORDER:
-                    clash = clash or known.record or _UNDER_WAY
+                if known is None or rule.compares is Compares.ORDER:
+                    continue
+                if not known.record:
+                    known.rival = known.rival or record
+                elif known.record != record:
+                    clash = clash or known.record
         self._take(marks, record, time_ns, only_new=True)
         return clash
 
     @staticmethod
-    def settle(claim: Claim, record: str) -> None:
-        """The record was decided: its keys stay taken."""
+    def settle(claim: Claim, record: str) -> str:
+        """The record was decided: its keys stay taken.
+
+        Returns:
+            The id of another record with one of them, which was decided elsewhere meanwhile; "": there is none.
+        """
+        rivals = [entry.rival for _, _, entry, _ in claim.taken if entry.rival not in {"", record}]
         for _, _, entry, _ in claim.taken:
             entry.record = record
+        return rivals[0] if rivals else ""
 
     @staticmethod
     def withdraw(claim: Claim) -> None:
-        """Nothing was decided: the record may come again."""
+        """Nothing was decided: the record may come again, unless another took its key elsewhere meanwhile."""
         for window, key, entry, before in claim.taken:
-            window.take_back(key, entry, before)
+            if entry.rival:
+                entry.record = entry.rival
+            else:
+                window.take_back(key, entry, before)
 
     def _take(self, marks: Marks, record: str, now_ns: int, *, only_new: bool = False) -> Claim:
         taken = []

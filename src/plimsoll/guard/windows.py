@@ -94,7 +94,7 @@ class Windows:
         """What became of it; ``record`` is "" where nothing was written."""
         with self._lock:
             if record and disposition in _DECIDES:
-                taken.window.settle(taken.claim, record)
+                self._miss(taken.window.settle(taken.claim, record), record)
             else:
                 taken.window.withdraw(taken.claim)
             if record and self._follower is not None and len(self._own) < _OWN:
@@ -135,13 +135,17 @@ class Windows:
 
     def _fill(self, ledger: Ledger, system: str) -> None:
         oldest = self._clock() - self._longest_ns
-        most = min(_READ_BACK, 4 * self._most_keys)
         found: list[tuple[SourceWindow, Marks, Entry]] = []
-        for entry in ledger.find("decision", system=system, limit=most):
+        kept: dict[int, int] = {}  # by window, how many of its records were found: more than its keys it cannot hold
+        for number, entry in enumerate(ledger.find("decision", system=system)):
             if entry.time_ns <= oldest:
                 break
+            if number == _READ_BACK:
+                _LOG.warning("windows reach back over the last %s decisions alone, to %s", number, entry.id)
+                break
             seen = self._seen(ledger, entry)
-            if seen is not None:
+            if seen is not None and kept.get(id(seen[0]), 0) < seen[0].keys:
+                kept[id(seen[0])] = kept.get(id(seen[0]), 0) + 1
                 found.append((*seen, entry))
         for window, marks, entry in reversed(found):
             window.remember(marks, entry.id, entry.time_ns)
@@ -156,10 +160,12 @@ class Windows:
             if seen is None:
                 return
             window, marks = seen
-            other = window.remember(marks, entry.id, entry.time_ns)
-            if other:
-                self.missed += 1
-                _LOG.warning("%s and %s have the same key: two processes took them at the same time", other, entry.id)
+            self._miss(window.remember(marks, entry.id, entry.time_ns), entry.id)
+
+    def _miss(self, other: str, record: str) -> None:
+        if other:
+            self.missed += 1
+            _LOG.warning("%s and %s have the same key: two processes took them at the same time", other, record)
 
     def _seen(self, ledger: Ledger, entry: Entry) -> tuple[SourceWindow, Marks] | None:
         """What a decision in the ledger has taken; None: nothing, or its payload was erased."""
@@ -190,14 +196,6 @@ class Windows:
         return self._windows[name]
 
     @property
-    def _declared(self) -> list[tuple[int, float]]:
-        rules = (c.contract.terms.window for c in (*self._inputs.values(), self._default) if c is not None)
-        return [(rule.keys, rule.age_s) for rule in rules if rule is not None]
-
-    @property
     def _longest_ns(self) -> int:
-        return int(max((age for _, age in self._declared), default=0) * 1e9)
-
-    @property
-    def _most_keys(self) -> int:
-        return sum(keys for keys, _ in self._declared)
+        rules = (c.contract.terms.window for c in (*self._inputs.values(), self._default) if c is not None)
+        return int(max((rule.age_s for rule in rules if rule is not None), default=0.0) * 1e9)
