@@ -1,8 +1,9 @@
-"""Data contracts: are they right, what changed between two, and a first one from real records.
+"""Data contracts: are they right, does a table keep them, what changed between two, a first one from real records.
 
 Examples:
   plimsoll contract lint contracts/*.odcs.yaml
   plimsoll contract diff main/claims.odcs.yaml claims.odcs.yaml --breaks consumers
+  plimsoll contract check feed/2026-11/ --contract contracts/claims.odcs.yaml
   plimsoll contract infer feed/branch-fax.jsonl --output contracts/branch-fax.odcs.yaml
 """
 
@@ -16,6 +17,7 @@ from plimsoll.cli.files import write_bytes
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.problem_lines import problems_text
+from plimsoll.cli.table_command import add_check, run_check
 from plimsoll.contract.changes import Change, Comparison
 from plimsoll.errors import InputError, NotReady
 
@@ -53,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=_BOTH,
         help="whose breaking decides the exit code: sources, consumers or both; default: both",
     )
+    add_check(actions)
     inferred = add_action(
         actions,
         "infer",
@@ -183,4 +186,4 @@ def _infer(arguments: argparse.Namespace, out: Out) -> int:
     return 0
 
 
-_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff}
+_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "check": run_check}

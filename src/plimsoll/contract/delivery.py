@@ -35,6 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     holds: bool | None  # None: it is not measured here
     advice: bool = False  # it reports and refuses nothing
+    failed: int = 0  # records that break it, where it counts records
     said: str
 
 
@@ -104,7 +105,8 @@ class Delivery:
             there = field.name in self._seen
             said = "it stands in some record" if there else f"it stands in none of {self._rows:,} records"
             dotted = f"{record.name}.{field.name}"
-            yield Finding(rule="presence", field=dotted, line=field.line, holds=there, said=said)
+            failed = 0 if there else self._rows
+            yield Finding(rule="presence", field=dotted, line=field.line, holds=there, failed=failed, said=said)
 
 
 def _of(contract: Contract, record: Field | None) -> list[Unique]:
@@ -134,7 +136,14 @@ class _Values:
         rule = self._rule
         name = "primaryKey" if rule.primary else "unique"
         said = f"{self._twice:,} values stand there again" if self._twice else "no value stands there twice"
-        return Finding(rule=name, field=", ".join(rule.fields), line=rule.line, holds=not self._twice, said=said)
+        return Finding(
+            rule=name,
+            field=", ".join(rule.fields),
+            line=rule.line,
+            holds=not self._twice,
+            failed=self._twice,
+            said=said,
+        )
 
 
 class _Count:
@@ -191,7 +200,10 @@ class _Count:
         holds = rule.operator.holds(figure, rule.limit)
         unit = "%" if rule.percent else ""
         said = f"{figure:g}{unit}, and {rule.operator} {rule.limit}{unit}"
-        return Finding(rule=name, field=rule.field, line=rule.line, holds=holds, advice=rule.advice, said=said)
+        failed = 0 if rule.metric == "rowCount" else self._count
+        return Finding(
+            rule=name, field=rule.field, line=rule.line, holds=holds, advice=rule.advice, failed=failed, said=said
+        )
 
 
 def _holds(values: list[Any], value: Any) -> bool:

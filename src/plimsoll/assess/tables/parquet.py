@@ -1,0 +1,303 @@
+"""Parquet files held to a contract: one query for each schema that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from plimsoll.assess.tables.tally import Tally
+from plimsoll.contract.columns import Column
+from plimsoll.contract.rules import Contract, Field, Unenforced
+from plimsoll.contract.table_compile import partition_types, plan_table
+from plimsoll.contract.table_plan import Check, Distinct, Plan, any_of, question
+from plimsoll.contract.table_values import ValueLook
+from plimsoll.engine.duckdb import Database, QueryFailed, parquet
+from plimsoll.engine.parquet import plain
+from plimsoll.model.table_check import SHOWN, Example, RuleResult
+
+_SHOWN_TEXT = 80  # characters of a value that an example repeats
+
+
+class Part(msgspec.Struct, kw_only=True):
+    """Files that have the same columns."""
+
+    files: tuple[Path, ...]
+    source: str  # SQL
+    columns: dict[str, Column]
+    plan: Plan
+    rows: int = 0
+    measured: list[int] = []  # of the plan's measures
+
+
+class ParquetCheck:
+    """One check of Parquet files.
+
+    Args:
+        database: open.
+        contract: as read.
+        record: the schema object.
+        tally: takes what is found.
+    """
+
+    def __init__(self, database: Database, contract: Contract, record: Field, tally: Tally) -> None:
+        self._database, self._contract, self._record, self._tally = database, contract, record, tally
+        self.parts: list[Part] = []
+        self.unenforced: dict[tuple[int, int, str, str], Unenforced] = {}
+        self.undeclared: dict[str, None] = {}
+        self.renamed: dict[str, None] = {}
+        self._seen: set[str] = set()  # fields that have a column somewhere
+
+    def run(self, files: Sequence[Path], partitions: frozenset[str]) -> None:
+        """Look at all files."""
+        types = {n: t for n, t in partition_types(self._record).items() if n in partitions} if partitions else None
+        for alike, columns in self._by_schema(files, types):
+            self._look(alike, columns, types)
+        self._tell_changes()
+        self._distinct()
+        self._measures()
+        self._presence()
+
+    # -- the files
+
+    def _by_schema(
+        self, files: Sequence[Path], types: dict[str, str] | None
+    ) -> Iterator[tuple[tuple[Path, ...], dict[str, Column]]]:
+        """Files with the same columns, and those; a file that cannot be read is told and left out."""
+        groups: dict[str, tuple[list[Path], dict[str, Column]]] = {}
+        for file in files:
+            try:
+                columns = self._database.columns(parquet([file], types))
+            except QueryFailed as why:
+                self._tally.hear("damaged", f"cannot be read as Parquet: {why.message}", str(file))
+                continue
+            groups.setdefault(repr(columns), ([], columns))[0].append(file)
+        for alike, columns in groups.values():
+            yield tuple(alike), columns
+
+    def _look(self, files: tuple[Path, ...], columns: dict[str, Column], types: dict[str, str] | None) -> None:
+        part = Part(
+            files=files,
+            source=parquet(files, types),
+            columns=columns,
+            plan=plan_table(self._contract, self._record, columns),
+        )
+        try:
+            counts = self._database.row(question(part.plan, part.source))
+        except QueryFailed as why:
+            if len(files) == 1:
+                self._tally.hear("damaged", f"cannot be read on: {why.message}", str(files[0]))
+                return
+            for file in files:  # the damaged one is found among them, and the others are looked at
+                self._look((file,), columns, types)
+            return
+        self._take(part, counts)
+
+    def _take(self, part: Part, counts: tuple[Any, ...]) -> None:
+        plan = part.plan
+        self.parts.append(part)
+        part.rows = counts[0]
+        self._tally.rows += part.rows
+        of_checks = counts[1 : 1 + len(plan.checks)]
+        part.measured = list(counts[1 + len(plan.checks) :])
+        failing = [check for check, failed in zip(plan.checks, of_checks, strict=True) if failed]
+        shown = self._examples(part, failing)
+        for check, failed in zip(plan.checks, of_checks, strict=True):
+            self._tally.count(
+                check.rule, check.field, check.line, check.column,
+                expected=check.expected, failed=failed, examples=shown.get(id(check), ()),
+            )  # fmt: skip
+        self._by_value(part)
+        for left in plan.unenforced:
+            self.unenforced.setdefault((left.line, left.column, left.rule, left.field), left)
+        self.undeclared.update(dict.fromkeys(plan.undeclared))
+        self.renamed.update({f"{former} stands for {name}": None for former, name in plan.renamed})
+        absent = {id(field) for field in plan.absent}
+        self._seen.update(field.name for field in self._record.fields if id(field) not in absent)
+
+    # -- examples
+
+    def _examples(self, part: Part, failing: Sequence[Check]) -> dict[int, list[Example]]:
+        """Some rows for each check that is broken: each is looked for until enough are found, and no further."""
+        wanted = [c for c in failing if self._tally.needs_example(c.rule, c.field, c.line, c.column)]
+        asked = [
+            f"(SELECT {at}, filename, file_row_number, {_shown(check)} FROM {placed(part.source)} "  # noqa: S608
+            f"WHERE {check.broken} LIMIT {SHOWN})"
+            for at, check in enumerate(wanted)
+        ]
+        found: dict[int, list[Example]] = {}
+        for at, file, row, value in self._database.rows(" UNION ALL ".join(asked)) if asked else ():
+            example = Example(file=file, row=row + 1, found=value or "")
+            found.setdefault(id(wanted[at]), []).append(example)
+        return found
+
+    # -- columns whose rules SQL cannot say
+
+    def _by_value(self, part: Part) -> None:
+        for asked in part.plan.by_value:
+            look = ValueLook(self._contract, asked)
+            declared = asked.declared
+            for rule in declared.rules:
+                self._tally.count(rule.name, asked.field, rule.line, rule.column, expected="", failed=0)
+            self._tally.count("type", asked.field, declared.line, declared.column, expected="", failed=0)
+            unsure = f" AND NOT coalesce({asked.sure}, false)" if asked.sure else ""
+            sql = (
+                f"SELECT {asked.value}, count(*), min(filename), arg_min(file_row_number, filename) "  # noqa: S608
+                f"FROM {placed(part.source)} WHERE {asked.value} IS NOT NULL{unsure} GROUP BY {asked.value}"
+            )
+            for value, rows, file, row in self._database.rows(sql):
+                for broken in look.look(plain(value)):
+                    example = Example(file=file, row=row + 1, found=broken.found)
+                    self._tally.count(
+                        broken.rule, broken.field, broken.line, broken.column,
+                        expected=broken.expected, failed=rows, examples=(example,),
+                    )  # fmt: skip
+
+    # -- what all rows tell together
+
+    def _distinct(self) -> None:
+        """Values that may stand in one row only, over all files, whatever their columns are."""
+        rules = {d.unique: None for part in self.parts for d in part.plan.distinct}
+        for unique in rules:
+            parts = [(p, d) for p in self.parts for d in p.plan.distinct if d.unique == unique]
+            repeated, shown = self._repeats(parts)
+            self._tally.count(
+                parts[0][1].rule, ", ".join(unique.fields), unique.line, unique.column,
+                expected="a value that stands in no other row", failed=repeated, examples=shown,
+            )  # fmt: skip
+
+    def _repeats(self, parts: Sequence[tuple[Part, Distinct]]) -> tuple[int, list[Example]]:
+        """How many rows repeat a value that stands elsewhere already, and where some of those values stand first."""
+        sql = (
+            f"SELECT sum(n) - count(*), max_by(k, n, {SHOWN}), max(n, {SHOWN}) FROM "  # noqa: S608
+            f"(SELECT k, count(*) AS n FROM ({_keys(parts)}) GROUP BY k)"
+        )
+        repeated, values, times = self._database.row(sql)
+        if not repeated:
+            return 0, []
+        twice = [(value, n) for value, n in zip(values, times, strict=True) if n > 1]
+        return int(repeated), [self._first(parts, value, n) for value, n in twice]
+
+    def _first(self, parts: Sequence[tuple[Part, Distinct]], value: Any, times: int) -> Example:
+        hidden = parts[0][1].hidden
+        found = f"hidden ({hidden})" if hidden else _cut(str(value))
+        keys = _keys(parts, ", filename AS f, file_row_number AS r", is_placed=True)
+        file, row = self._database.row(f"SELECT f, r FROM ({keys}) WHERE k = $1 LIMIT 1", value)  # noqa: S608
+        return Example(file=file, row=row + 1, found=f"{found}, in {times:,} rows")
+
+    def _measures(self) -> None:
+        """Quality rules of the library: counts of all parts together."""
+        if not self.parts:
+            return
+        asked = [m.quality for m in self.parts[0].plan.measures]
+        for at, quality in enumerate(asked):
+            same = all(len(p.plan.measures) > at and p.plan.measures[at].quality == quality for p in self.parts)
+            apart = quality.metric == "duplicateValues" and len(self.parts) > 1
+            if not same or apart:
+                why = "the files have different columns, and it cannot be counted over all of them"
+                left = Unenforced(
+                    line=quality.line, column=quality.column, rule=f"quality.{quality.metric}", why=why,
+                    field=quality.field,
+                )  # fmt: skip
+                self.unenforced[left.line, left.column, left.rule, left.field] = left
+                continue
+            self._tally.put(result_of(quality, sum(p.measured[at] for p in self.parts), self._tally.rows))
+
+    def _presence(self) -> None:
+        """A field that no file has a column for, be it optional in each row."""
+        if not self._tally.rows:
+            return
+        for field in self._record.fields:
+            there = field.name in self._seen
+            self._tally.put(
+                RuleResult(
+                    rule="presence", field=f"{self._record.name}.{field.name}", line=field.line, column=field.column,
+                    expected="a column", holds=there, failed=0 if there else self._tally.rows,
+                    said="" if there else "no file has this column",
+                )
+            )  # fmt: skip
+
+    def _tell_changes(self) -> None:
+        """Files whose columns are not those of the first ones."""
+        if len(self.parts) < 2:
+            return
+        first = self.parts[0]
+        for other in self.parts[1:]:
+            changed = list(_changes(first.columns, other.columns))
+            said = f"the columns change: {'; '.join(changed[:6])}{'; …' if len(changed) > 6 else ''}"
+            if changed:
+                self._tally.hear("schema-changed", said, str(other.files[0]), lost=False, count=len(other.files))
+
+    def broken_rows(self) -> int:
+        """Rows that break at least one rule that SQL says; a second look at the columns that are broken."""
+        total = 0
+        for part in self.parts:
+            if part.plan.checks:
+                anything = any_of([check.broken for check in part.plan.checks])
+                total += int(self._database.row(f"SELECT count(*) FROM {part.source} WHERE {anything}")[0])  # noqa: S608
+        return total
+
+
+def result_of(quality: Any, count: int, rows: int) -> RuleResult:
+    """A quality rule of the library, compared with its limit."""
+    figure: float = 100 * count / rows if quality.percent and rows else count
+    unit = "%" if quality.percent else ""
+    return RuleResult(
+        rule=f"quality.{quality.metric}",
+        field=quality.field,
+        line=quality.line,
+        column=quality.column,
+        expected=f"{quality.operator} {_limit(quality.limit)}{unit}",
+        holds=quality.operator.holds(figure, quality.limit),
+        failed=count if quality.metric != "rowCount" else 0,
+        of=rows,
+        figure=figure,
+        severity=quality.severity,
+        advice=quality.advice,
+        said=f"it is {figure:g}{unit}",
+    )
+
+
+def placed(source: str) -> str:
+    """A source of Parquet files that says where each row stands."""
+    return f"{source[:-1]}, filename = true, file_row_number = true)"
+
+
+def _limit(limit: Any) -> str:
+    return " and ".join(map(str, limit)) if isinstance(limit, list | tuple) else str(limit)
+
+
+def _shown(check: Check) -> str:
+    """SQL of what an example repeats of a value."""
+    if not check.value:
+        return "NULL"
+    if check.hidden:
+        return f"CASE WHEN {check.value} IS NULL THEN 'null' ELSE 'hidden ({check.hidden.replace(chr(39), '')})' END"
+    return f"coalesce(left(CAST({check.value} AS VARCHAR), {_SHOWN_TEXT}), 'null')"
+
+
+def _keys(parts: Sequence[tuple[Part, Distinct]], more: str = "", *, is_placed: bool = False) -> str:
+    """SQL of the keys of several parts under one another; as text where their types differ."""
+    types = {repr([p.columns.get(name.rpartition(".")[2]) for name in d.unique.fields]) for p, d in parts}
+    made = []
+    for part, distinct in parts:
+        key = distinct.key if len(types) == 1 else f"CAST({distinct.key} AS VARCHAR)"
+        source = placed(part.source) if is_placed else part.source
+        made.append(f"SELECT {key} AS k{more} FROM {source} WHERE {distinct.there}")  # noqa: S608
+    return " UNION ALL ".join(made)
+
+
+def _changes(old: dict[str, Column], new: dict[str, Column]) -> Iterator[str]:
+    for name in [n for n in old if n not in new]:
+        yield f"'{name}' is gone"
+    for name, column in new.items():
+        if name not in old:
+            yield f"'{name}' is new"
+        elif column != old[name]:
+            yield f"'{name}' was {old[name]} and is {column}"
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _SHOWN_TEXT else value[: _SHOWN_TEXT - 1] + "…"

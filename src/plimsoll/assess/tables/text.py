@@ -1,0 +1,113 @@
+"""Text files held to a contract: each row by the record check, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from plimsoll.assess.tables.tally import Tally
+from plimsoll.assess.tables.text_rows import LINE_FAULTS, TextRow, rows_of
+from plimsoll.contract.check import Checked, compile_contract
+from plimsoll.contract.delivery import Delivery
+from plimsoll.contract.rules import Contract, Field, Unenforced
+from plimsoll.contract.table_compile import still_unenforced
+from plimsoll.contract.table_values import line_of, place_of
+from plimsoll.model.decision import Reason
+from plimsoll.model.table_check import Example, RuleResult
+
+_LINES: Final = frozenset({"cells", "csv", "no-object", "nul", *(code for code, _ in LINE_FAULTS.values())})
+
+
+class TextCheck:
+    """One check of text files.
+
+    Args:
+        contract: as read.
+        record: the schema object.
+        tally: takes what is found.
+    """
+
+    def __init__(self, contract: Contract, record: Field, tally: Tally) -> None:
+        self._contract, self._record, self._tally = contract, record, tally
+        self._delivery = Delivery(compile_contract(contract, record=record.name))
+        self.renamed: dict[str, None] = {}
+        self._broken = 0
+        self.unenforced = {(u.line, u.column, u.rule, u.field): u for u in still_unenforced(contract)}
+        self.undeclared: dict[str, None] = {}
+        self._qualities = {q.line: q for q in contract.terms.qualities}
+        self._declared = {f.name for f in record.fields} | {a for f in record.fields for a in f.aliases}
+
+    def run(self, files: Sequence[Path], partitions: frozenset[str] = frozenset()) -> None:
+        """Look at all files; what their folders' names say is not in their rows, and is not taken into them."""
+        if partitions:
+            said = f"names of folders ({', '.join(sorted(partitions))}) are columns of Parquet alone"
+            self._tally.hear("partitions", said, str(files[0].parent), lost=False)
+        for file in files:
+            for row in rows_of(file, self._record, self._hear):
+                self.take(str(file), row)
+        self._declare(self._record, self._record.name)
+        self._together()
+
+    def broken_rows(self) -> int:
+        """Rows that break at least one rule by themselves, or could not be read."""
+        return self._broken + self._tally.unread
+
+    def take(self, file: str, row: TextRow) -> Checked:
+        """One row."""
+        checked = self._delivery.add(row.value)
+        self._tally.rows += 1
+        if len(self.undeclared) < 1_000:
+            self.undeclared.update(dict.fromkeys(row.value.keys() - self._declared))
+        if checked.reasons:
+            self._broken += 1
+            self._count(checked.reasons, file, row.line)
+        return checked
+
+    def _hear(self, code: str, said: str, where: str, /, *, lost: bool = True, count: int = 1) -> None:
+        """A fault; one of a line is a row that could not be read."""
+        self._tally.hear(code, said, where, lost=lost, count=count)
+        if code in _LINES:
+            self._tally.rows += count
+            self._tally.unread += count
+            for _ in range(count):
+                self._delivery.add_unread()
+
+    def _count(self, reasons: Sequence[Reason], file: str, line: int) -> None:
+        seen: set[tuple[str, str]] = set()
+        for reason in reasons:
+            name, field = place_of(self._record, self._record.name, reason.path)
+            if (reason.rule, name) in seen:
+                continue
+            seen.add((reason.rule, name))
+            at = line_of(field, reason.rule)
+            example = Example(file=file, row=line, found=reason.found)
+            self._tally.count(reason.rule, name, *at, expected=reason.expected, failed=1, examples=(example,))
+
+    def _declare(self, field: Field, name: str) -> None:
+        """List every rule, also those that no row breaks."""
+        for below in field.fields:
+            at = f"{name}.{below.name}"
+            if below.required:
+                self._tally.count("required", at, below.line, below.column, expected="a value", failed=0)
+            if below.type is not None:
+                self._tally.count("type", at, below.line, below.column, expected="", failed=0)
+            for rule in below.rules:
+                self._tally.count(rule.name, at, rule.line, rule.column, expected="", failed=0)
+            self._declare(below, at)
+
+    def _together(self) -> None:
+        """What all rows tell together."""
+        for found in self._delivery.verdict().findings:
+            rule = self._qualities.get(found.line)
+            if found.holds is None:
+                column = rule.column if rule is not None else 0
+                left = Unenforced(line=found.line, column=column, rule=found.rule, why=found.said, field=found.field)
+                self.unenforced[left.line, left.column, left.rule, left.field] = left
+            elif rule is None or not rule.per_record:  # what holds for each row is counted among its field's rules
+                self._tally.put(
+                    RuleResult(
+                        rule=found.rule, field=found.field, line=found.line, holds=found.holds, advice=found.advice,
+                        said=found.said, failed=found.failed, severity=rule.severity if rule is not None else "error",
+                    )
+                )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Printing a check of a table: what is broken, what could not be asked; and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from plimsoll.cli.out import Out
+from plimsoll.errors import NoEvidence, NotReady, Problem, Where
+from plimsoll.model.table_check import Example, FileFault, RuleResult, TableCheck
+
+_SHOWN: Final = 40  # broken rules; --json and --html list all of them
+
+
+def show_table(out: Out, check: TableCheck, files: dict[str, str]) -> int:
+    """Print the check and give the exit code: 0 it holds, 3 something is broken, 4 something could not be told.
+
+    Args:
+        out: takes it.
+        check: what was found.
+        files: what was written, by what it is.
+    """
+    out.give({"check": check, **files})
+    out.note(tuple(problems_of(check)))
+    out.show("\n".join(_lines(check)))
+    for what, path in files.items():
+        out.say(f"{what}: {path}")
+    if check.is_refused:
+        return NotReady.exit_code
+    return 0 if check.is_whole else NoEvidence.exit_code
+
+
+def problems_of(check: TableCheck) -> Iterator[Problem]:
+    """What is wrong, as the envelope of ``--json`` lists it."""
+    for rule in check.rules:
+        if rule.holds is False:
+            where = Where(file=check.contract_file, line=rule.line, column=rule.column)
+            yield Problem(code=f"table.{rule.rule}", message=f"{rule.field}: {_figure(rule)}", where=where)
+    for fault in check.faults:
+        yield Problem(code=fault.code, message=_fault(fault))
+    for left in check.unasked:
+        where = Where(file=check.contract_file, line=left.line, column=left.column)
+        yield Problem(code="table.not-enforced", message=f"{left.rule} is not enforced here: {left.why}", where=where)
+
+
+def _lines(check: TableCheck) -> Iterator[str]:
+    yield _verdict(check)
+    broken = [r for r in check.rules if r.holds is False]
+    for rule in sorted(broken, key=lambda r: r.advice)[:_SHOWN]:
+        mark = "advice" if rule.advice else "broken"
+        yield f"  {mark}  {_harmless(rule.field)}: {rule.rule}: {_figure(rule)}"
+        yield f"          {check.contract_file}:{rule.line}" + (f"; {_harmless(rule.said)}" if rule.said else "")
+        yield from (f"          {_example(example)}" for example in rule.examples)
+    if len(broken) > _SHOWN:
+        yield f"  … and {len(broken) - _SHOWN} more; --json lists all of them"
+    for fault in check.faults:
+        yield f"  {'unread' if fault.lost else 'told  '}  {_harmless(_fault(fault))}"
+    for name in check.renamed:
+        yield f"  told    a former name is used: {_harmless(name)}"
+    if check.undeclared:
+        more = "…" if len(check.undeclared) > 12 else ""
+        yield f"  told    the contract does not name {_harmless(', '.join(check.undeclared[:12]))}{more}"
+    for left in check.unasked:
+        about = f" ({_harmless(left.field)})" if left.field else ""
+        star = "*" if left.of_rows else " "
+        yield f"  not enforced {star} {check.contract_file}:{left.line}: {left.rule}{about}: {_harmless(left.why)}"
+
+
+def _verdict(check: TableCheck) -> str:
+    rows = (
+        f"{check.rows:,} row{'' if check.rows == 1 else 's'} in {check.files:,} file{'' if check.files == 1 else 's'}"
+    )
+    asked = sum(r.holds is not None for r in check.rules)
+    failed = len(check.failed)
+    head = f"{check.table}: {rows}, {asked} rules"
+    broken = (
+        f"; {check.broken:,} row{' breaks' if check.broken == 1 else 's break'} at least one" if check.broken else ""
+    )
+    if check.is_refused:
+        return (
+            f"{head}, {failed} broken{broken}" if failed else f"{head}, none broken; some files or lines are no records"
+        )
+    if not check.rows:
+        return f"{head}: there is nothing to tell from"
+    return f"{head}, none broken" + ("" if check.is_whole else "; those with * could not be asked")
+
+
+def _figure(rule: RuleResult) -> str:
+    if rule.figure is not None:
+        return f"{rule.said}; {rule.expected}"
+    share = f" ({100 * rule.failed / rule.of:.3g}%)" if rule.of else ""
+    rows = f"{rule.failed:,} of {rule.of:,} rows{share}"
+    return f"{rows}; expected {_harmless(rule.expected)}" if rule.expected else rows
+
+
+def _example(example: Example) -> str:
+    found = f": {_harmless(example.found)}" if example.found else ""
+    return f"{_harmless(example.file)}:{example.row}{found}"
+
+
+def _fault(fault: FileFault) -> str:
+    where = ", ".join(filter(None, fault.where))
+    times = f"{fault.count:,}× " if fault.count > 1 else ""
+    return f"{times}{fault.said}" + (f" ({where}{', …' if fault.count > len(fault.where) else ''})" if where else "")
+
+
+def _harmless(text: str) -> str:
+    """Without what would steer a terminal: names and values are somebody else's."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
