@@ -39,6 +39,15 @@ def test_a_broken_rule_ends_with_3_and_is_told_with_its_rows_line_and_an_example
     assert as_json.data["check"]["rows"] == 2
 
 
+def test_a_split_says_where_the_rows_are(tmp_path):
+    name = files(tmp_path, row(1), row(2, amount="-1.0"))
+    ran = plimsoll("contract", "check", name, "--contract", "claims.odcs.yaml", "--split", "out", cwd=tmp_path)
+    assert ran.code == 3
+    assert ran.stderr == "1 good and 1 quarantined rows: out/quarantine.parquet, out/good.parquet\n"
+    again = plimsoll("contract", "check", name, "--contract", "claims.odcs.yaml", "--split", "out", cwd=tmp_path)
+    assert (again.code, "is not empty" in again.stderr) == (2, True)
+
+
 def test_what_cannot_be_told_ends_with_4_and_what_cannot_be_read_with_2(tmp_path):
     (tmp_path / "claims.odcs.yaml").write_text(
         CONTRACT + "  quality: [{type: custom, engine: soda, implementation: x}]\n"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from plimsoll.assess.tables.marks import Marks
 from plimsoll.assess.tables.parquet import ParquetCheck
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.contract.check import Checker
@@ -117,21 +118,28 @@ def write(database, path, made, inner, there):
 
 
 def checked(database, path, record):
-    """What SQL says, rule by rule."""
+    """What SQL says, rule by rule, and how many rows it marks."""
+    for table in [name for (name,) in database.rows("SELECT table_name FROM duckdb_tables()")]:
+        database.run(f"DROP TABLE {identifier(table)}")
     tally = Tally()
     contract = Contract(id="c", name="c", version="1", digest="", file="", objects=(record,), record=record)
-    ParquetCheck(database, contract, record, tally).run([path], frozenset())
+    check = ParquetCheck(database, contract, record, tally, Marks(database))
+    check.run([path], frozenset())
     assert tally.faults() == ()
-    return Counter({(r.rule, r.field): r.failed for r in tally.rules() if r.failed and r.rule != "presence"})
+    return check.broken_rows(), Counter(
+        {(r.rule, r.field): r.failed for r in tally.rules() if r.failed and r.rule != "presence"}
+    )
 
 
 def expected(path, record):
-    """What the record check says of each row, rule by rule."""
+    """What the record check says of each row, rule by rule, and how many rows break something."""
     checker = Checker(Contract(id="c", name="c", version="1", digest="", file="", record=record))
-    found = Counter()
+    found, rows = Counter(), 0
     for row in read_parquet([path]):
-        found.update({(r.rule, place_of(record, record.name, r.path)[0]) for r in checker.check(row).reasons})
-    return found
+        broken = {(r.rule, place_of(record, record.name, r.path)[0]) for r in checker.check(row).reasons}
+        found.update(broken)
+        rows += bool(broken)
+    return rows, found
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from plimsoll.assembly.contracting import open_contract
+from plimsoll.assembly.contract_file import open_contract
 from plimsoll.assess.tables.check import check_files
 from plimsoll.model.table_check import TableCheck
 
@@ -18,6 +18,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     contract: str  # a file, or package.module:Model
     table: str = ""  # the schema object; empty: the one that the contract chooses for records
     count_broken: bool = False  # also count the rows that break at least one rule
+    split: Path | None = None  # a folder for good and quarantined rows
 
 
 def check_table(asked: Asked) -> TableCheck:
@@ -29,4 +30,4 @@ def check_table(asked: Asked) -> TableCheck:
         MissingExtra: a file is Parquet, and what reads it is not installed.
     """
     contract = open_contract(asked.contract)
-    return check_files(asked.files, contract, table=asked.table, count_broken=asked.count_broken)
+    return check_files(asked.files, contract, table=asked.table, count_broken=asked.count_broken, split=asked.split)

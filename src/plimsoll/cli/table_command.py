@@ -31,11 +31,19 @@ def add_check(actions: Any) -> None:
     checked.add_argument(
         "--rows", action="store_true", help="also count the rows that break at least one rule, by a second look"
     )
+    checked.add_argument(
+        "--split", metavar="DIR", type=Path,
+        help="write good rows, and quarantined rows with their reasons, as Parquet; the folder must be empty or new",
+    )  # fmt: skip
 
 
 def run_check(arguments: argparse.Namespace, out: Out) -> int:
     """Check, and print."""
     asked = Asked(
-        files=tuple(arguments.files), contract=arguments.contract, table=arguments.table, count_broken=arguments.rows
+        files=tuple(arguments.files),
+        contract=arguments.contract,
+        table=arguments.table,
+        count_broken=arguments.rows,
+        split=arguments.split,
     )
     return show_table(out, check_table(asked), {})

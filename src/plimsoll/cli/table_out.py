@@ -23,6 +23,9 @@ def show_table(out: Out, check: TableCheck, files: dict[str, str]) -> int:
     out.give({"check": check, **files})
     out.note(tuple(problems_of(check)))
     out.show("\n".join(_lines(check)))
+    if check.split is not None:
+        rows = f"{check.split.good:,} good and {check.split.quarantined:,} quarantined rows"
+        out.say(f"{rows}: {', '.join(check.split.files)}")
     for what, path in files.items():
         out.say(f"{what}: {path}")
     if check.is_refused:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from plimsoll.contract.rules import Field, Unenforced
@@ -95,9 +93,4 @@ def question(plan: Plan, source: str) -> str:
     asked = ["count(*)"]
     asked += [f"count(*) FILTER (WHERE {check.broken})" for check in plan.checks]
     asked += [measure.count for measure in plan.measures]
-    return f"SELECT {', '.join(asked)} FROM {source}"  # noqa: S608 - names and values in it are quoted
-
-
-def any_of(predicates: Sequence[str]) -> str:
-    """SQL that is true where one of several predicates is, and false elsewhere."""
-    return " OR ".join(f"coalesce({p}, false)" for p in predicates) if predicates else "false"
+    return f"SELECT {', '.join(asked)} FROM {source}"

@@ -74,19 +74,23 @@ class Database:
             QueryFailed: it cannot be read.
         """
         try:
-            found = self._connection.sql(f"SELECT * FROM {source}")  # noqa: S608 - our own SQL, names quoted
+            found = self._connection.sql(f"SELECT * FROM {source}")
             return {name: _column(kind) for name, kind in zip(found.columns, found.types, strict=True)}
         except self._duckdb.Error as why:
             raise self._failed(why) from why
 
-    def run(self, sql: str) -> None:
+    def run(self, sql: str, *values: Any) -> None:
         """Run a statement.
+
+        Args:
+            sql: the statement.
+            values: of its ``$1``, ``$2``, …
 
         Raises:
             QueryFailed: it failed.
         """
         try:
-            self._connection.execute(sql)
+            self._connection.execute(sql, values or None)
         except self._duckdb.Error as why:
             raise self._failed(why) from why
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 SHOWN = 3  # examples of one finding
@@ -56,6 +54,14 @@ class Unasked(msgspec.Struct, frozen=True, kw_only=True):
     of_rows: bool = True  # rows can break it, so no verdict is whole without it
 
 
+class Split(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the rows of a check were written to."""
+
+    good: int  # rows that break nothing
+    quarantined: int  # rows that break something, each with its reasons
+    files: tuple[str, ...]
+
+
 class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery of a table, held to its contract."""
 
@@ -73,7 +79,7 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
     unasked: tuple[Unasked, ...] = ()
     undeclared: tuple[str, ...] = ()  # columns that the contract does not name
     renamed: tuple[str, ...] = ()  # columns under a former name, in words
-    split: dict[str, Any] | None = None  # rows and files of a split
+    split: Split | None = None  # None: no rows were written
 
     @property
     def failed(self) -> tuple[RuleResult, ...]:

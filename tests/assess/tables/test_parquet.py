@@ -14,7 +14,7 @@ def test_each_rule_has_its_rows_its_line_and_examples_with_their_place(tmp_path)
     )
     found = check(file, count_broken=True)
     assert broken(found) == {"id unique": 1, "id pattern": 1, "amount minimum": 1, "amount maximum": 1}
-    assert (found.rows, found.broken, found.is_refused) == (5, 3, True)
+    assert (found.rows, found.broken, found.is_refused) == (5, 4, True)
     pattern = next(r for r in found.rules if r.rule == "pattern")
     assert (pattern.line, pattern.of, pattern.expected) == (10, 5, "a text that matches ^C-[0-9]+$")
     (example,) = pattern.examples

@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plimsoll.assess.tables.files import find_files
+from plimsoll.assess.tables.marks import Marks
 from plimsoll.assess.tables.parquet import ParquetCheck
+from plimsoll.assess.tables.split import prepare, split_parts
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.assess.tables.text import TextCheck
 from plimsoll.contract.rules import Contract, Field, Unenforced
 from plimsoll.engine.duckdb import Database
 from plimsoll.errors import UsageError
-from plimsoll.model.table_check import TableCheck, Unasked
+from plimsoll.model.table_check import Split, TableCheck, Unasked
 
 
 def check_files(
-    given: Sequence[Path], contract: Contract, *, table: str = "", count_broken: bool = False
+    given: Sequence[Path],
+    contract: Contract,
+    *,
+    table: str = "",
+    count_broken: bool = False,
+    split: Path | None = None,
 ) -> TableCheck:
     """Hold files to one schema object of a contract.
 
@@ -25,6 +32,7 @@ def check_files(
         contract: as read.
         table: the schema object that a row is; empty: the one that the contract chooses for records.
         count_broken: also count the rows that break at least one rule, which takes a second look.
+        split: a folder that is not there yet, or empty: good and quarantined rows are written to it.
 
     Raises:
         UsageError: the contract has no such schema object, or none at all.
@@ -34,13 +42,20 @@ def check_files(
     record = record_of(contract, table)
     files = find_files(given)
     tally = Tally()
+    written: Split | None = None
+    if split is not None:
+        prepare(split)
     if files.parquet:
         for other in files.text:
             tally.hear("mixed", "the file is no Parquet file, and others are; check it by itself", str(other))
         with Database() as database:
-            look: ParquetCheck | TextCheck = ParquetCheck(database, contract, record, tally)
-            look.run(files.parquet, files.partitions)
-            broken = look.broken_rows() if count_broken else None
+            marks = Marks(database) if count_broken or split is not None else None
+            parquet = ParquetCheck(database, contract, record, tally, marks)
+            parquet.run(files.parquet, files.partitions)
+            broken = parquet.broken_rows() if marks is not None else None
+            if split is not None and marks is not None:
+                written = split_parts(database, marks, parquet.parts, split)
+        look: ParquetCheck | TextCheck = parquet
     else:
         look = TextCheck(contract, record, tally)
         look.run(files.text, files.partitions)
@@ -63,6 +78,7 @@ def check_files(
         unasked=tuple(unasked(one) for one in left),
         undeclared=tuple(sorted(look.undeclared)),
         renamed=tuple(look.renamed),
+        split=written,
     )
 
 

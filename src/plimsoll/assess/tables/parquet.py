@@ -8,28 +8,18 @@ from typing import Any
 
 import msgspec
 
+from plimsoll.assess.tables.marks import PLACE, Marks, Part, keys_of, reason_of
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.contract.columns import Column
 from plimsoll.contract.rules import Contract, Field, Unenforced
 from plimsoll.contract.table_compile import partition_types, plan_table
-from plimsoll.contract.table_plan import Check, Distinct, Plan, any_of, question
+from plimsoll.contract.table_plan import Check, Distinct, question
 from plimsoll.contract.table_values import ValueLook
 from plimsoll.engine.duckdb import Database, QueryFailed, parquet
 from plimsoll.engine.parquet import plain
 from plimsoll.model.table_check import SHOWN, Example, RuleResult
 
 _SHOWN_TEXT = 80  # characters of a value that an example repeats
-
-
-class Part(msgspec.Struct, kw_only=True):
-    """Files that have the same columns."""
-
-    files: tuple[Path, ...]
-    source: str  # SQL
-    columns: dict[str, Column]
-    plan: Plan
-    rows: int = 0
-    measured: list[int] = []  # of the plan's measures
 
 
 class ParquetCheck:
@@ -40,14 +30,19 @@ class ParquetCheck:
         contract: as read.
         record: the schema object.
         tally: takes what is found.
+        marks: takes which rows break something; None: that is not asked, and costs nothing.
     """
 
-    def __init__(self, database: Database, contract: Contract, record: Field, tally: Tally) -> None:
+    def __init__(
+        self, database: Database, contract: Contract, record: Field, tally: Tally, marks: Marks | None = None
+    ) -> None:
         self._database, self._contract, self._record, self._tally = database, contract, record, tally
+        self._marks = marks
         self.parts: list[Part] = []
         self.unenforced: dict[tuple[int, int, str, str], Unenforced] = {}
         self.undeclared: dict[str, None] = {}
         self.renamed: dict[str, None] = {}
+        self._asked = 0  # tables of repeated values that were made
         self._seen: set[str] = set()  # fields that have a column somewhere
 
     def run(self, files: Sequence[Path], partitions: frozenset[str]) -> None:
@@ -79,13 +74,14 @@ class ParquetCheck:
 
     def _look(self, files: tuple[Path, ...], columns: dict[str, Column], types: dict[str, str] | None) -> None:
         part = Part(
+            number=len(self.parts),
             files=files,
             source=parquet(files, types),
             columns=columns,
             plan=plan_table(self._contract, self._record, columns),
         )
         try:
-            counts = self._database.row(question(part.plan, part.source))
+            counts = self._counts(part)
         except QueryFailed as why:
             if len(files) == 1:
                 self._tally.hear("damaged", f"cannot be read on: {why.message}", str(files[0]))
@@ -94,6 +90,14 @@ class ParquetCheck:
                 self._look((file,), columns, types)
             return
         self._take(part, counts)
+
+    def _counts(self, part: Part) -> tuple[Any, ...]:
+        """Rows, then a count for each check and each measure."""
+        if self._marks is None:
+            return self._database.row(question(part.plan, part.source))
+        of_checks = self._marks.by_checks(part)
+        rest = self._database.row(question(msgspec.structs.replace(part.plan, checks=()), part.source))
+        return (rest[0], *of_checks, *rest[1:])
 
     def _take(self, part: Part, counts: tuple[Any, ...]) -> None:
         plan = part.plan
@@ -122,9 +126,9 @@ class ParquetCheck:
     def _examples(self, part: Part, failing: Sequence[Check]) -> dict[int, list[Example]]:
         """Some rows for each check that is broken: each is looked for until enough are found, and no further."""
         wanted = [c for c in failing if self._tally.needs_example(c.rule, c.field, c.line, c.column)]
+        place = "filename, file_row_number" if part.knows_places else "'', -1"
         asked = [
-            f"(SELECT {at}, filename, file_row_number, {_shown(check)} FROM {placed(part.source)} "  # noqa: S608
-            f"WHERE {check.broken} LIMIT {SHOWN})"
+            f"(SELECT {at}, {place}, {_shown(check)} FROM {part.source} WHERE {check.broken} LIMIT {SHOWN})"
             for at, check in enumerate(wanted)
         ]
         found: dict[int, list[Example]] = {}
@@ -136,24 +140,37 @@ class ParquetCheck:
     # -- columns whose rules SQL cannot say
 
     def _by_value(self, part: Part) -> None:
-        for asked in part.plan.by_value:
-            look = ValueLook(self._contract, asked)
+        for at, asked in enumerate(part.plan.by_value):
             declared = asked.declared
             for rule in declared.rules:
                 self._tally.count(rule.name, asked.field, rule.line, rule.column, expected="", failed=0)
             self._tally.count("type", asked.field, declared.line, declared.column, expected="", failed=0)
             unsure = f" AND NOT coalesce({asked.sure}, false)" if asked.sure else ""
+            place = "min(filename), arg_min(file_row_number, filename)" if part.knows_places else "'', -1"
             sql = (
-                f"SELECT {asked.value}, count(*), min(filename), arg_min(file_row_number, filename) "  # noqa: S608
-                f"FROM {placed(part.source)} WHERE {asked.value} IS NOT NULL{unsure} GROUP BY {asked.value}"
+                f"SELECT {asked.value} AS v, count(*) AS n, {place} "
+                f"FROM {part.source} WHERE {asked.value} IS NOT NULL{unsure} GROUP BY {asked.value}"
             )
-            for value, rows, file, row in self._database.rows(sql):
-                for broken in look.look(plain(value)):
-                    example = Example(file=file, row=row + 1, found=broken.found)
-                    self._tally.count(
-                        broken.rule, broken.field, broken.line, broken.column,
-                        expected=broken.expected, failed=rows, examples=(example,),
-                    )  # fmt: skip
+            if self._marks is not None:
+                kept = f"values_{part.number}_{at}"
+                self._database.run(f"CREATE TEMP TABLE {kept} AS SELECT *, row_number() OVER () AS i FROM ({sql})")
+                sql = f"SELECT * FROM {kept}"
+            broken = list(self._look_at(ValueLook(self._contract, asked), sql))
+            if self._marks is not None:
+                self._marks.by_values(part, at, broken)
+
+    def _look_at(self, look: ValueLook, sql: str) -> Iterator[tuple[int, list[str]]]:
+        """Look at each value, count what it breaks, and give the numbers of those that break something."""
+        for value, rows, file, row, *number in self._database.rows(sql):
+            found = look.look(plain(value))
+            for broken in found:
+                example = Example(file=file, row=row + 1, found=broken.found)
+                self._tally.count(
+                    broken.rule, broken.field, broken.line, broken.column,
+                    expected=broken.expected, failed=rows, examples=(example,),
+                )  # fmt: skip
+            if found and number:
+                yield number[0], [reason_of(broken.field, broken.rule) for broken in found]
 
     # -- what all rows tell together
 
@@ -170,21 +187,26 @@ class ParquetCheck:
 
     def _repeats(self, parts: Sequence[tuple[Part, Distinct]]) -> tuple[int, list[Example]]:
         """How many rows repeat a value that stands elsewhere already, and where some of those values stand first."""
-        sql = (
-            f"SELECT sum(n) - count(*), max_by(k, n, {SHOWN}), max(n, {SHOWN}) FROM "  # noqa: S608
-            f"(SELECT k, count(*) AS n FROM ({_keys(parts)}) GROUP BY k)"
+        twice = f"twice_{self._asked}"
+        self._asked += 1
+        self._database.run(
+            f"CREATE TEMP TABLE {twice} AS SELECT * FROM "
+            f"(SELECT k, count(*) AS n FROM ({keys_of(parts)}) GROUP BY k) WHERE n > 1"
         )
-        repeated, values, times = self._database.row(sql)
-        if not repeated:
-            return 0, []
-        twice = [(value, n) for value, n in zip(values, times, strict=True) if n > 1]
-        return int(repeated), [self._first(parts, value, n) for value, n in twice]
+        repeated = int(self._database.row(f"SELECT coalesce(sum(n) - count(*), 0) FROM {twice}")[0])
+        most = list(self._database.rows(f"SELECT k, n FROM {twice} ORDER BY n DESC, k LIMIT {SHOWN}"))
+        placed = all(part.knows_places for part, _ in parts)
+        if repeated and self._marks is not None and placed:
+            self._marks.by_repeats(parts, keys_of(parts, f", {{number}} AS part, {PLACE} AS place"), twice)
+        return repeated, [self._first(parts, value, n, placed=placed) for value, n in most]
 
-    def _first(self, parts: Sequence[tuple[Part, Distinct]], value: Any, times: int) -> Example:
+    def _first(self, parts: Sequence[tuple[Part, Distinct]], value: Any, times: int, *, placed: bool) -> Example:
         hidden = parts[0][1].hidden
         found = f"hidden ({hidden})" if hidden else _cut(str(value))
-        keys = _keys(parts, ", filename AS f, file_row_number AS r", is_placed=True)
-        file, row = self._database.row(f"SELECT f, r FROM ({keys}) WHERE k = $1 LIMIT 1", value)  # noqa: S608
+        file, row = "", -1
+        if placed:
+            keys = keys_of(parts, ", filename AS f, file_row_number AS r")
+            file, row = self._database.row(f"SELECT f, r FROM ({keys}) WHERE k = $1 LIMIT 1", value)
         return Example(file=file, row=row + 1, found=f"{found}, in {times:,} rows")
 
     def _measures(self) -> None:
@@ -231,13 +253,10 @@ class ParquetCheck:
                 self._tally.hear("schema-changed", said, str(other.files[0]), lost=False, count=len(other.files))
 
     def broken_rows(self) -> int:
-        """Rows that break at least one rule that SQL says; a second look at the columns that are broken."""
-        total = 0
-        for part in self.parts:
-            if part.plan.checks:
-                anything = any_of([check.broken for check in part.plan.checks])
-                total += int(self._database.row(f"SELECT count(*) FROM {part.source} WHERE {anything}")[0])  # noqa: S608
-        return total
+        """Rows that break at least one rule of rows; needs marks."""
+        assert self._marks is not None, "rows are marked when they are to be counted"
+        tables = [self._marks.join(part) for part in self.parts]
+        return sum(int(self._database.row(f"SELECT count(*) FROM {table}")[0]) for table in tables)
 
 
 def result_of(quality: Any, count: int, rows: int) -> RuleResult:
@@ -260,11 +279,6 @@ def result_of(quality: Any, count: int, rows: int) -> RuleResult:
     )
 
 
-def placed(source: str) -> str:
-    """A source of Parquet files that says where each row stands."""
-    return f"{source[:-1]}, filename = true, file_row_number = true)"
-
-
 def _limit(limit: Any) -> str:
     return " and ".join(map(str, limit)) if isinstance(limit, list | tuple) else str(limit)
 
@@ -276,17 +290,6 @@ def _shown(check: Check) -> str:
     if check.hidden:
         return f"CASE WHEN {check.value} IS NULL THEN 'null' ELSE 'hidden ({check.hidden.replace(chr(39), '')})' END"
     return f"coalesce(left(CAST({check.value} AS VARCHAR), {_SHOWN_TEXT}), 'null')"
-
-
-def _keys(parts: Sequence[tuple[Part, Distinct]], more: str = "", *, is_placed: bool = False) -> str:
-    """SQL of the keys of several parts under one another; as text where their types differ."""
-    types = {repr([p.columns.get(name.rpartition(".")[2]) for name in d.unique.fields]) for p, d in parts}
-    made = []
-    for part, distinct in parts:
-        key = distinct.key if len(types) == 1 else f"CAST({distinct.key} AS VARCHAR)"
-        source = placed(part.source) if is_placed else part.source
-        made.append(f"SELECT {key} AS k{more} FROM {source} WHERE {distinct.there}")  # noqa: S608
-    return " UNION ALL ".join(made)
 
 
 def _changes(old: dict[str, Column], new: dict[str, Column]) -> Iterator[str]:

@@ -1,0 +1,60 @@
+"""A split: every row is in one of two files, the quarantined ones with all their reasons and where they come from."""
+
+from __future__ import annotations
+
+import pytest
+from assess.tables.claims import CONTRACT, check, contract, row, write_parquet
+
+from plimsoll.engine.duckdb import Database
+from plimsoll.errors import UsageError
+
+
+def rows(*paths, what="*"):
+    with Database() as database:
+        files = ", ".join(f"'{p}'" for p in paths)
+        return list(database.rows(f"SELECT {what} FROM read_parquet([{files}])"))
+
+
+def test_each_row_is_in_one_file_and_the_quarantined_ones_say_why_and_from_where(tmp_path):
+    file = write_parquet(
+        tmp_path / "c.parquet",
+        row(1), row(2, email="'nobody'"), row(1), "NULL, -1.0, NULL, NULL", row(3), row(4, email="'nobody'", amount="2000.0"),
+    )  # fmt: skip
+    found = check(file, split=tmp_path / "out")
+    assert (found.split.good, found.split.quarantined, found.broken) == (2, 4, 4)
+    good, quarantine = tmp_path / "out" / "good.parquet", tmp_path / "out" / "quarantine.parquet"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["good.parquet", "quarantine.parquet"]
+    assert rows(good, what="id") == [("C-1",), ("C-3",)]
+    assert sorted(rows(quarantine, what="plimsoll_row, plimsoll_file, plimsoll_reasons")) == [
+        (2, str(file), ["claims.email: format"]),
+        (3, str(file), ["claims.id: unique"]),
+        (4, str(file), ["claims.amount: minimum", "claims.id: required"]),
+        (6, str(file), ["claims.amount: maximum", "claims.email: format"]),
+    ]
+    assert rows(quarantine, what="id, amount, email, day")[1] == rows(file)[2]  # as it came
+
+
+def test_files_of_other_columns_are_split_apart_and_a_repeated_value_is_found_across_them(tmp_path):
+    write_parquet(tmp_path / "t" / "1.parquet", row(1))
+    write_parquet(tmp_path / "t" / "2.parquet", row(1, amount="'x'"), row(2, amount="NULL::VARCHAR"))
+    found = check(tmp_path / "t", split=tmp_path / "out")
+    assert (found.split.good, found.split.quarantined) == (2, 1)
+    assert len(found.split.files) == 4
+    reasons = rows(tmp_path / "out" / "quarantine-2.parquet", what="plimsoll_reasons")
+    assert reasons == [(["claims.amount: type", "claims.id: unique"],)]
+
+
+def test_more_than_62_rules_have_room(tmp_path):
+    names = [f"f{n}" for n in range(70)]
+    fields = "".join(f"  - {{name: {n}, logicalType: integer, logicalTypeOptions: {{minimum: 0}}}}\n" for n in names)
+    file = write_parquet(tmp_path / "c.parquet", ", ".join(f"{-(n == 'f69')} AS {n}" for n in names))
+    text = CONTRACT.partition("  - {name: id")[0] + fields
+    found = check(file, of=contract(text=text), split=tmp_path / "out")
+    assert rows(tmp_path / "out" / "quarantine.parquet", what="plimsoll_reasons") == [(["claims.f69: minimum"],)]
+    assert found.split.quarantined == 1
+
+
+def test_nothing_is_overwritten(tmp_path):
+    file = write_parquet(tmp_path / "c.parquet", row(1))
+    with pytest.raises(UsageError, match="is not empty"):
+        check(file, split=tmp_path)
