@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -30,4 +31,11 @@ def check_table(asked: Asked) -> TableCheck:
         MissingExtra: a file is Parquet, and what reads it is not installed.
     """
     contract = open_contract(asked.contract)
-    return check_files(asked.files, contract, table=asked.table, count_broken=asked.count_broken, split=asked.split)
+    return check_files(
+        asked.files,
+        contract,
+        now_s=time.time(),
+        table=asked.table,
+        count_broken=asked.count_broken,
+        split=asked.split,
+    )

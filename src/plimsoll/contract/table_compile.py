@@ -7,17 +7,18 @@ from typing import Final
 
 import msgspec
 
-from plimsoll.contract.columns import BROKEN, Column
+from plimsoll.contract.columns import BROKEN, LOCAL, ZONED, Column
 from plimsoll.contract.rules import Contract, Field, LogicalType, Unenforced
 from plimsoll.contract.sql_numbers import among_values
 from plimsoll.contract.sql_text import identifier, matches, means_the_same
-from plimsoll.contract.table_plan import Distinct, Measure, Plan
+from plimsoll.contract.table_plan import Distinct, LevelAsked, Measure, Plan
 from plimsoll.contract.table_rules import FieldRules, hidden_by
-from plimsoll.contract.terms import Quality, Unique
+from plimsoll.contract.terms import Quality, ServiceLevel, Unique
 
 _OWN: Final = ("unique", "primaryKey", "schema")  # listed for single records, and answered or listed anew here
 _OWN_GROUPS: Final = ("quality.", "slaProperties.")
 _PLAIN: Final = BROKEN | {"varchar", "boolean", "decimal"}
+FRESHNESS: Final = "freshness"
 _NOT_HERE: Final = {
     "text": "it is prose for people to read",
     "custom": "it is written for another tool",
@@ -54,6 +55,8 @@ def plan_table(contract: Contract, record: Field, columns: Mapping[str, Column])
     for quality in contract.terms.qualities:
         if quality.object == record.name:
             made.quality(quality)
+    for level in contract.terms.levels:
+        made.level(level)
     left = [*still_unenforced(contract), *made.unenforced]
     return Plan(
         checks=tuple(rules.checks),
@@ -61,6 +64,7 @@ def plan_table(contract: Contract, record: Field, columns: Mapping[str, Column])
         distinct=tuple(made.distinct),
         measures=tuple(made.measures),
         queries=tuple(made.queries),
+        levels=tuple(made.levels),
         absent=tuple(rules.absent),
         undeclared=rules.undeclared,
         renamed=tuple(rules.renamed),
@@ -71,6 +75,23 @@ def plan_table(contract: Contract, record: Field, columns: Mapping[str, Column])
 def still_unenforced(contract: Contract) -> tuple[Unenforced, ...]:
     """What the contract says that neither a row nor all rows together can tell."""
     return tuple(u for u in contract.unenforced if not u.rule.startswith(_OWN_GROUPS) and u.rule not in _OWN)
+
+
+def why_no_level(level: ServiceLevel) -> str:
+    """Why a promise cannot be measured on rows, whatever their columns are; "" when it can."""
+    if level.property not in {FRESHNESS, "retention"}:
+        return "it is about deliveries over time; the rows of one do not tell"
+    if level.seconds is None:
+        return "its duration is not understood"
+    return "" if len(level.fields) == 1 else "it names no column, or several, as its element"
+
+
+def left_level(level: ServiceLevel, why: str) -> Unenforced:
+    """A promise that is not measured, as it is listed."""
+    return Unenforced(
+        line=level.line, column=level.column, rule=f"slaProperties.{level.property}", why=why,
+        field=", ".join(level.fields), of_records=False,
+    )  # fmt: skip
 
 
 def partition_types(record: Field) -> dict[str, str]:
@@ -85,6 +106,7 @@ class _Plan:
         self.distinct: list[Distinct] = []
         self.measures: list[Measure] = []
         self.queries: list[Quality] = []
+        self.levels: list[LevelAsked] = []
         self.unenforced: list[Unenforced] = []
         self._contract, self._record, self._rules, self._columns = contract, record, rules, columns
 
@@ -182,6 +204,22 @@ class _Plan:
                 return "" if why else "0"
         made = Unique(object=rule.object, fields=(), line=rule.line, column=rule.column)
         return Distinct(unique=made, values=tuple(values)).repeated
+
+    # -- service levels
+
+    def level(self, level: ServiceLevel) -> None:
+        """A promise about the age of the rows; all others are about the delivery, and listed."""
+        known = self._rules.values.get(level.fields[0]) if len(level.fields) == 1 else None
+        why = why_no_level(level)
+        if not why and known is not None and known[1].kind in {"date", ZONED, *LOCAL}:
+            value, column = known
+            newest = level.property == FRESHNESS
+            moment = value if column.kind == ZONED else f"CAST({value} AS TIMESTAMP)"
+            asked = f"epoch({'max' if newest else 'min'}({moment}) FILTER (WHERE isfinite({value})))"
+            self.levels.append(LevelAsked(level=level, newest=newest, moment=asked))
+            return
+        said = why or "its element is no column of dates or times"
+        self.unenforced.append(left_level(level, said))
 
     def _leave(self, rule: str, field: str, line: int, column: int, why: str) -> None:
         self.unenforced.append(Unenforced(line=line, column=column, rule=rule, why=why, field=field))

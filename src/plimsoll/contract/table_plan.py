@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from plimsoll.contract.rules import Field, Unenforced
-from plimsoll.contract.terms import Quality, Unique
+from plimsoll.contract.terms import Quality, ServiceLevel, Unique
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +67,14 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     count: str  # SQL of an aggregate
 
 
+class LevelAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise about the age of the rows: of the newest (freshness), or of the oldest (retention)."""
+
+    level: ServiceLevel
+    newest: bool  # False: the oldest
+    moment: str  # SQL of an aggregate: seconds since 1970, UTC
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a table is asked for one schema object, in the order of the contract."""
 
@@ -75,6 +83,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     distinct: tuple[Distinct, ...] = ()
     measures: tuple[Measure, ...] = ()
     queries: tuple[Quality, ...] = ()  # quality rules that are queries themselves
+    levels: tuple[LevelAsked, ...] = ()
     absent: tuple[Field, ...] = ()  # fields without a column
     undeclared: tuple[str, ...] = ()  # columns that the contract does not name
     renamed: tuple[tuple[str, str], ...] = ()  # columns that are there under a former name: that, and the name
@@ -82,7 +91,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def question(plan: Plan, source: str) -> str:
-    """The one query: rows, then a count for each check and each measure.
+    """The one query: rows, then a count for each check and each measure, then the moments of service levels.
 
     Unique fields are asked by a query of their own: counted there by their values, it can say which ones repeat.
 
@@ -93,4 +102,5 @@ def question(plan: Plan, source: str) -> str:
     asked = ["count(*)"]
     asked += [f"count(*) FILTER (WHERE {check.broken})" for check in plan.checks]
     asked += [measure.count for measure in plan.measures]
+    asked += [level.moment for level in plan.levels]
     return f"SELECT {', '.join(asked)} FROM {source}"

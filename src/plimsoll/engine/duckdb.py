@@ -116,9 +116,13 @@ class Database:
             raise self._failed(why) from why
 
     def _failed(self, why: Exception) -> QueryFailed:
-        said = str(why).partition("\n")[0]
-        kind = type(why).__name__
-        return QueryFailed(kind if kind in _WITH_VALUES and "Parquet" not in said else said)
+        return QueryFailed(said_of(why))
+
+
+def said_of(why: Exception) -> str:
+    """What an error of the database says, without a value of the data in it."""
+    said, kind = str(why).partition("\n")[0], type(why).__name__
+    return kind if kind in _WITH_VALUES and "Parquet" not in said else said
 
 
 def parquet(paths: Sequence[Path], partitions: Mapping[str, str] | None = None) -> str:

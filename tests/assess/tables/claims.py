@@ -9,6 +9,7 @@ from plimsoll.assess.tables.check import check_files
 from plimsoll.contract import read_contract_bytes
 from plimsoll.engine.duckdb import Database
 
+NOW_S = 1767571200.0  # 2026-01-05T00:00:00Z
 CONTRACT = """\
 apiVersion: v3.1.0
 kind: DataContract
@@ -43,7 +44,7 @@ def row(number, amount="1.5", email="'a@b.org'", day="DATE '2026-01-02'"):
 
 
 def check(*paths: Path, of=None, **options):
-    return check_files(paths, of or contract(), **options)
+    return check_files(paths, of or contract(), **{"now_s": NOW_S, **options})
 
 
 def broken(found) -> dict[str, int]:

@@ -21,6 +21,7 @@ def check_files(
     given: Sequence[Path],
     contract: Contract,
     *,
+    now_s: float,
     table: str = "",
     count_broken: bool = False,
     split: Path | None = None,
@@ -30,6 +31,7 @@ def check_files(
     Args:
         given: files and folders.
         contract: as read.
+        now_s: seconds since 1970, UTC, that the ages of rows are counted to.
         table: the schema object that a row is; empty: the one that the contract chooses for records.
         count_broken: also count the rows that break at least one rule, which takes a second look.
         split: a folder that is not there yet, or empty: good and quarantined rows are written to it.
@@ -50,14 +52,14 @@ def check_files(
             tally.hear("mixed", "the file is no Parquet file, and others are; check it by itself", str(other))
         with Database() as database:
             marks = Marks(database) if count_broken or split is not None else None
-            parquet = ParquetCheck(database, contract, record, tally, marks)
+            parquet = ParquetCheck(database, contract, record, tally, marks, now_s=now_s)
             parquet.run(files.parquet, files.partitions)
             broken = parquet.broken_rows() if marks is not None else None
             if split is not None and marks is not None:
                 written = split_parts(database, marks, parquet.parts, split)
         look: ParquetCheck | TextCheck = parquet
     else:
-        look = TextCheck(contract, record, tally)
+        look = TextCheck(contract, record, tally, now_s=now_s)
         look.run(files.text, files.partitions)
         broken = look.broken_rows()
     if files.left_out:

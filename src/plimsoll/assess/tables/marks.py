@@ -34,6 +34,7 @@ class Part(msgspec.Struct, kw_only=True):
     plan: Plan
     rows: int = 0
     measured: list[int] = []  # of the plan's measures
+    moments: list[float | None] = []  # of the plan's service levels
 
     @property
     def knows_places(self) -> bool:

@@ -9,13 +9,17 @@ from typing import Any
 import msgspec
 
 from plimsoll.assess.tables.marks import PLACE, Marks, Part, keys_of, reason_of
+from plimsoll.assess.tables.results import counted_result, level_result, quality_result
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.contract.columns import Column
 from plimsoll.contract.rules import Contract, Field, Unenforced
+from plimsoll.contract.sql_query import fill
 from plimsoll.contract.table_compile import partition_types, plan_table
 from plimsoll.contract.table_plan import Check, Distinct, question
 from plimsoll.contract.table_values import ValueLook
+from plimsoll.contract.terms import Quality
 from plimsoll.engine.duckdb import Database, QueryFailed, parquet
+from plimsoll.engine.duckdb_sandbox import Sandbox
 from plimsoll.engine.parquet import plain
 from plimsoll.model.table_check import SHOWN, Example, RuleResult
 
@@ -31,11 +35,20 @@ class ParquetCheck:
         record: the schema object.
         tally: takes what is found.
         marks: takes which rows break something; None: that is not asked, and costs nothing.
+        now_s: seconds since 1970, UTC, that ages are counted to.
     """
 
     def __init__(
-        self, database: Database, contract: Contract, record: Field, tally: Tally, marks: Marks | None = None
+        self,
+        database: Database,
+        contract: Contract,
+        record: Field,
+        tally: Tally,
+        marks: Marks | None = None,
+        *,
+        now_s: float = 0.0,
     ) -> None:
+        self._now_s = now_s
         self._database, self._contract, self._record, self._tally = database, contract, record, tally
         self._marks = marks
         self.parts: list[Part] = []
@@ -53,6 +66,8 @@ class ParquetCheck:
         self._tell_changes()
         self._distinct()
         self._measures()
+        self._queries()
+        self._levels()
         self._presence()
 
     # -- the files
@@ -105,7 +120,8 @@ class ParquetCheck:
         part.rows = counts[0]
         self._tally.rows += part.rows
         of_checks = counts[1 : 1 + len(plan.checks)]
-        part.measured = list(counts[1 + len(plan.checks) :])
+        rest = list(counts[1 + len(plan.checks) :])
+        part.measured, part.moments = rest[: len(plan.measures)], rest[len(plan.measures) :]
         failing = [check for check, failed in zip(plan.checks, of_checks, strict=True) if failed]
         shown = self._examples(part, failing)
         for check, failed in zip(plan.checks, of_checks, strict=True):
@@ -218,14 +234,47 @@ class ParquetCheck:
             same = all(len(p.plan.measures) > at and p.plan.measures[at].quality == quality for p in self.parts)
             apart = quality.metric == "duplicateValues" and len(self.parts) > 1
             if not same or apart:
-                why = "the files have different columns, and it cannot be counted over all of them"
-                left = Unenforced(
-                    line=quality.line, column=quality.column, rule=f"quality.{quality.metric}", why=why,
-                    field=quality.field,
-                )  # fmt: skip
-                self.unenforced[left.line, left.column, left.rule, left.field] = left
+                self._leave(quality, "the files have different columns, and it cannot be counted over all of them")
                 continue
-            self._tally.put(result_of(quality, sum(p.measured[at] for p in self.parts), self._tally.rows))
+            self._tally.put(counted_result(quality, sum(p.measured[at] for p in self.parts), self._tally.rows))
+
+    def _queries(self) -> None:
+        """Quality rules that are queries: one after another, over these files and nothing else."""
+        queries = self.parts[0].plan.queries if self.parts else ()
+        if len(self.parts) > 1 or not queries:
+            for quality in queries:
+                self._leave(quality, "the files have different columns, and a query has one table")
+            return
+        part = self.parts[0]
+        with Sandbox(self._record.name, part.source, part.files) as sandbox:
+            for quality in queries:
+                query = fill(quality)
+                if query is None:
+                    self._leave(quality, "it asks for a column, and stands at the table")
+                    continue
+                try:
+                    self._tally.put(quality_result(quality, sandbox.number(query), rows=self._tally.rows))
+                except QueryFailed as why:
+                    self._leave(quality, why.message)
+
+    def _levels(self) -> None:
+        """Promises about the age of rows, over all parts."""
+        asked = {level.level: level for part in self.parts for level in part.plan.levels}
+        for level in asked.values():
+            found = [
+                moment
+                for part in self.parts
+                for one, moment in zip(part.plan.levels, part.moments, strict=True)
+                if one.level == level.level and moment is not None
+            ]
+            self._tally.put(level_result(level.level, found, self._now_s, newest=level.newest))
+
+    def _leave(self, quality: Quality, why: str) -> None:
+        left = Unenforced(
+            line=quality.line, column=quality.column, rule=f"quality.{quality.metric or quality.kind}", why=why,
+            field=quality.field,
+        )  # fmt: skip
+        self.unenforced[left.line, left.column, left.rule, left.field] = left
 
     def _presence(self) -> None:
         """A field that no file has a column for, be it optional in each row."""
@@ -257,30 +306,6 @@ class ParquetCheck:
         assert self._marks is not None, "rows are marked when they are to be counted"
         tables = [self._marks.join(part) for part in self.parts]
         return sum(int(self._database.row(f"SELECT count(*) FROM {table}")[0]) for table in tables)
-
-
-def result_of(quality: Any, count: int, rows: int) -> RuleResult:
-    """A quality rule of the library, compared with its limit."""
-    figure: float = 100 * count / rows if quality.percent and rows else count
-    unit = "%" if quality.percent else ""
-    return RuleResult(
-        rule=f"quality.{quality.metric}",
-        field=quality.field,
-        line=quality.line,
-        column=quality.column,
-        expected=f"{quality.operator} {_limit(quality.limit)}{unit}",
-        holds=quality.operator.holds(figure, quality.limit),
-        failed=count if quality.metric != "rowCount" else 0,
-        of=rows,
-        figure=figure,
-        severity=quality.severity,
-        advice=quality.advice,
-        said=f"it is {figure:g}{unit}",
-    )
-
-
-def _limit(limit: Any) -> str:
-    return " and ".join(map(str, limit)) if isinstance(limit, list | tuple) else str(limit)
 
 
 def _shown(check: Check) -> str:

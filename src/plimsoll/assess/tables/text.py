@@ -4,19 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import msgspec
+
+from plimsoll.assess.tables.results import level_result
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.assess.tables.text_rows import LINE_FAULTS, TextRow, rows_of
 from plimsoll.contract.check import Checked, compile_contract
+from plimsoll.contract.dates import Layout, moment
 from plimsoll.contract.delivery import Delivery
 from plimsoll.contract.rules import Contract, Field, Unenforced
-from plimsoll.contract.table_compile import still_unenforced
+from plimsoll.contract.schema import layout_of
+from plimsoll.contract.table_compile import FRESHNESS, left_level, still_unenforced, why_no_level
 from plimsoll.contract.table_values import line_of, place_of
+from plimsoll.contract.terms import ServiceLevel
 from plimsoll.model.decision import Reason
 from plimsoll.model.table_check import Example, RuleResult
 
 _LINES: Final = frozenset({"cells", "csv", "no-object", "nul", *(code for code, _ in LINE_FAULTS.values())})
+
+
+class _Age(msgspec.Struct, kw_only=True):
+    """The newest or oldest moment that stood in a field so far."""
+
+    level: ServiceLevel
+    name: str
+    layout: Layout
+    newest: bool
+    moment: float | None = None  # seconds since 1970
+
+    def take(self, value: Any) -> None:
+        """Look at one row."""
+        text = value.get(self.name) if isinstance(value, dict) else None
+        at = moment(self.layout, text) if isinstance(text, str) else None
+        if at is not None:
+            seconds = at.timestamp()
+            if self.moment is None or (seconds > self.moment) is self.newest:
+                self.moment = seconds
 
 
 class TextCheck:
@@ -26,16 +51,20 @@ class TextCheck:
         contract: as read.
         record: the schema object.
         tally: takes what is found.
+        now_s: seconds since 1970, UTC, that ages are counted to.
     """
 
-    def __init__(self, contract: Contract, record: Field, tally: Tally) -> None:
-        self._contract, self._record, self._tally = contract, record, tally
+    def __init__(self, contract: Contract, record: Field, tally: Tally, *, now_s: float = 0.0) -> None:
+        self._contract, self._record, self._tally, self._now_s = contract, record, tally, now_s
         self._delivery = Delivery(compile_contract(contract, record=record.name))
         self.renamed: dict[str, None] = {}
         self._broken = 0
         self.unenforced = {(u.line, u.column, u.rule, u.field): u for u in still_unenforced(contract)}
         self.undeclared: dict[str, None] = {}
         self._qualities = {q.line: q for q in contract.terms.qualities}
+        self._ages: list[_Age] = []
+        for level in contract.terms.levels:
+            self._level(level)
         self._declared = {f.name for f in record.fields} | {a for f in record.fields for a in f.aliases}
 
     def run(self, files: Sequence[Path], partitions: frozenset[str] = frozenset()) -> None:
@@ -49,6 +78,18 @@ class TextCheck:
         self._declare(self._record, self._record.name)
         self._together()
 
+    def _level(self, level: ServiceLevel) -> None:
+        """A promise about the age of rows; one that rows do not tell is listed."""
+        why = why_no_level(level)
+        name = level.fields[0].removeprefix(f"{self._record.name}.") if level.fields else ""
+        field = self._record.under(name)
+        layout = None if why or field is None else layout_of(field)
+        if layout is None:
+            left = left_level(level, why or "its element is no field of dates or times")
+            self.unenforced[left.line, left.column, left.rule, left.field] = left
+        else:
+            self._ages.append(_Age(level=level, name=name, layout=layout, newest=level.property == FRESHNESS))
+
     def broken_rows(self) -> int:
         """Rows that break at least one rule by themselves, or could not be read."""
         return self._broken + self._tally.unread
@@ -56,6 +97,8 @@ class TextCheck:
     def take(self, file: str, row: TextRow) -> Checked:
         """One row."""
         checked = self._delivery.add(row.value)
+        for age in self._ages:
+            age.take(checked.value)
         self._tally.rows += 1
         if len(self.undeclared) < 1_000:
             self.undeclared.update(dict.fromkeys(row.value.keys() - self._declared))
@@ -98,6 +141,9 @@ class TextCheck:
 
     def _together(self) -> None:
         """What all rows tell together."""
+        for age in self._ages:
+            moments = [] if age.moment is None else [age.moment]
+            self._tally.put(level_result(age.level, moments, self._now_s, newest=age.newest))
         for found in self._delivery.verdict().findings:
             rule = self._qualities.get(found.line)
             if found.holds is None:
