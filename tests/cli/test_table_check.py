@@ -48,6 +48,27 @@ def test_a_split_says_where_the_rows_are(tmp_path):
     assert (again.code, "is not empty" in again.stderr) == (2, True)
 
 
+def test_a_page_and_a_junit_file_are_written_where_they_are_asked_for(tmp_path):
+    name = files(tmp_path, row(1))
+    asked = (
+        "contract",
+        "check",
+        name,
+        "--contract",
+        "claims.odcs.yaml",
+        "--html",
+        "out/c.html",
+        "--junit",
+        "out/c.xml",
+    )
+    ran = plimsoll(*asked, cwd=tmp_path)
+    assert (ran.code, ran.stderr) == (0, "html: out/c.html\njunit: out/c.xml\n")
+    assert (tmp_path / "out" / "c.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "out" / "c.xml").read_text().startswith("<?xml")
+    ran = plimsoll(*asked[:-1], "claims.odcs.yaml/c.xml", cwd=tmp_path)
+    assert (ran.code, "the JUnit file 'claims.odcs.yaml/c.xml' cannot be written" in ran.stderr) == (2, True)
+
+
 def test_what_cannot_be_told_ends_with_4_and_what_cannot_be_read_with_2(tmp_path):
     (tmp_path / "claims.odcs.yaml").write_text(
         CONTRACT + "  quality: [{type: custom, engine: soda, implementation: x}]\n"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from plimsoll.assembly.table_checking import Asked, check_table
+from plimsoll.assembly.table_checking import Asked, check_table, write_table_junit, write_table_page
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.table_out import show_table
@@ -23,7 +23,7 @@ def add_check(actions: Any) -> None:
         "Values of classified fields are shown nowhere. A rule that cannot be enforced is listed with its line.\n\n"
         "Exit code 0: every rule holds. 3: one is broken, or something could not be read. 4: one could not be asked,\n"
         "or there is no row. 2: the contract has problems, or a path is not there.",
-        "plimsoll contract check feed/2026-11/ --contract contracts/claims.odcs.yaml",
+        "plimsoll contract check feed/2026-11/ --contract contracts/claims.odcs.yaml --junit claims.xml",
     )
     checked.add_argument("files", metavar="FILE", nargs="+", type=Path, help="files, or folders of files")
     checked.add_argument("--contract", metavar="FILE", required=True, help="the contract of the data")
@@ -36,6 +36,9 @@ def add_check(actions: Any) -> None:
         help="write good rows, and quarantined rows with their reasons, as Parquet; the folder must be empty or new",
     )  # fmt: skip
 
+    checked.add_argument("--html", metavar="FILE", type=Path, help="write an HTML page")
+    checked.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML, as CI systems read it")
+
 
 def run_check(arguments: argparse.Namespace, out: Out) -> int:
     """Check, and print."""
@@ -46,4 +49,11 @@ def run_check(arguments: argparse.Namespace, out: Out) -> int:
         count_broken=arguments.rows,
         split=arguments.split,
     )
-    return show_table(out, check_table(asked), {})
+    check = check_table(asked)
+    files: dict[str, str] = {}
+    for word, write in (("html", write_table_page), ("junit", write_table_junit)):
+        to = getattr(arguments, word)
+        if to is not None:
+            write(check, to)
+            files[word] = str(to)
+    return show_table(out, check, files)
