@@ -27,6 +27,9 @@ _NOT_MEASURED: Final = {
 }
 
 
+_STEPS_INTO: Final = frozenset({"[]", ".value"})  # into a list, into a map
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One rule over all records."""
 
@@ -123,14 +126,21 @@ class _Values:
         self._twice = 0
 
     def add(self, value: Any) -> None:
+        if len(self._paths) == 1 and len(self._paths[0]) == 1 and type(value) is dict:  # most keys, and much faster
+            found = value.get(self._paths[0][0]) if self._paths[0][0] not in _STEPS_INTO else None
+            if type(found) is str:
+                self._note(_mark_text(found))
+                return
         places = [list(_at(value, path)) for path in self._paths]
         # A field in a list has many values; a key of several fields has one of each.
         for values in zip(*places, strict=False) if len(places) > 1 else ((v,) for v in places[0]):
             if any(v is None for v in values):
                 continue  # what is not there is like nothing else
-            mark = _mark(values)
-            self._twice += mark in self._seen
-            self._seen.add(mark)
+            self._note(_mark_text(values[0]) if len(values) == 1 and type(values[0]) is str else _mark(values))
+
+    def _note(self, mark: bytes) -> None:
+        self._twice += mark in self._seen
+        self._seen.add(mark)
 
     def finding(self) -> Finding:
         rule = self._rule
@@ -208,6 +218,11 @@ class _Count:
 
 def _holds(values: list[Any], value: Any) -> bool:
     return any(isinstance(v, bool) is isinstance(value, bool) and v == value for v in values)
+
+
+def _mark_text(value: str) -> bytes:
+    """Eight bytes that stand for one text; what stands for other values begins with a bracket."""
+    return hashlib.blake2b(b'"' + value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _mark(values: tuple[Any, ...]) -> bytes:

@@ -22,6 +22,7 @@ from plimsoll.contract.terms import ServiceLevel
 from plimsoll.model.decision import Reason
 from plimsoll.model.table_check import Example, RuleResult
 
+_MOST_NAMES: Final = 1_000  # fields that the contract does not name; more are data, not a design
 _LINES: Final = frozenset({"cells", "csv", "no-object", "nul", *(code for code, _ in LINE_FAULTS.values())})
 
 
@@ -56,7 +57,10 @@ class TextCheck:
 
     def __init__(self, contract: Contract, record: Field, tally: Tally, *, now_s: float = 0.0) -> None:
         self._contract, self._record, self._tally, self._now_s = contract, record, tally, now_s
-        self._delivery = Delivery(compile_contract(contract, record=record.name))
+        # What holds for each row is counted by the record check.
+        apart = tuple(q for q in contract.terms.qualities if not q.per_record)
+        terms = msgspec.structs.replace(contract.terms, qualities=apart)
+        self._delivery = Delivery(compile_contract(msgspec.structs.replace(contract, terms=terms), record=record.name))
         self.renamed: dict[str, None] = {}
         self._broken = 0
         self.unenforced = {(u.line, u.column, u.rule, u.field): u for u in still_unenforced(contract)}
@@ -100,7 +104,7 @@ class TextCheck:
         for age in self._ages:
             age.take(checked.value)
         self._tally.rows += 1
-        if len(self.undeclared) < 1_000:
+        if not self._declared.issuperset(row.value) and len(self.undeclared) < _MOST_NAMES:
             self.undeclared.update(dict.fromkeys(row.value.keys() - self._declared))
         if checked.reasons:
             self._broken += 1
@@ -150,7 +154,7 @@ class TextCheck:
                 column = rule.column if rule is not None else 0
                 left = Unenforced(line=found.line, column=column, rule=found.rule, why=found.said, field=found.field)
                 self.unenforced[left.line, left.column, left.rule, left.field] = left
-            elif rule is None or not rule.per_record:  # what holds for each row is counted among its field's rules
+            else:
                 self._tally.put(
                     RuleResult(
                         rule=found.rule, field=found.field, line=found.line, holds=found.holds, advice=found.advice,
