@@ -87,6 +87,10 @@ class Delivery:
             count.add(checked.value)
         return checked
 
+    def repeated(self) -> tuple[Unique, ...]:
+        """The rules of the record last taken, of which it repeats a value that stood there before."""
+        return tuple(values.rule for values in self._unique if values.repeats)
+
     def add_unread(self) -> None:
         """One record that could not be read at all."""
         self._rows += 1
@@ -120,12 +124,18 @@ class _Values:
     """The values of a unique field, or of a key."""
 
     def __init__(self, unique: Unique, record: Field | None) -> None:
-        self._rule = unique
+        self.rule = unique
+        self.repeats = False  # the record last taken repeats a value
         self._paths = [_steps(name, record) for name in unique.fields]
         self._seen: set[bytes] = set()
         self._twice = 0
 
     def add(self, value: Any) -> None:
+        before = self._twice
+        self._add(value)
+        self.repeats = self._twice > before
+
+    def _add(self, value: Any) -> None:
         if len(self._paths) == 1 and len(self._paths[0]) == 1 and type(value) is dict:  # most keys, and much faster
             found = value.get(self._paths[0][0]) if self._paths[0][0] not in _STEPS_INTO else None
             if type(found) is str:
@@ -143,7 +153,7 @@ class _Values:
         self._seen.add(mark)
 
     def finding(self) -> Finding:
-        rule = self._rule
+        rule = self.rule
         name = "primaryKey" if rule.primary else "unique"
         said = f"{self._twice:,} values stand there again" if self._twice else "no value stands there twice"
         return Finding(

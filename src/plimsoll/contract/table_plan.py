@@ -38,11 +38,6 @@ class Distinct(msgspec.Struct, frozen=True, kw_only=True):
     hidden: str = ""
 
     @property
-    def rule(self) -> str:
-        """As a finding names it."""
-        return "primaryKey" if self.unique.primary else "unique"
-
-    @property
     def there(self) -> str:
         """SQL: whether a row takes part; a value that is not there is like nothing else."""
         return " AND ".join(f"{value} IS NOT NULL" for value in self.values)

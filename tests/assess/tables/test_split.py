@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from assess.tables.claims import CONTRACT, check, contract, row, write_parquet
 
+from plimsoll.contract import read_contract_bytes
 from plimsoll.engine.duckdb import Database
 from plimsoll.errors import UsageError
 
@@ -52,6 +53,42 @@ def test_more_than_62_rules_have_room(tmp_path):
     found = check(file, of=contract(text=text), split=tmp_path / "out")
     assert rows(tmp_path / "out" / "quarantine.parquet", what="plimsoll_reasons") == [(["claims.f69: minimum"],)]
     assert found.split.quarantined == 1
+
+
+def test_lines_are_split_too_with_the_bytes_that_came_and_good_ones_after_their_coercions(tmp_path):
+    text = CONTRACT.replace(
+        "name: amount, ", "name: amount, customProperties: [{property: plimsollCoerce, value: [decimal-comma]}], "
+    )
+    lines = [
+        b'{"id": "C-1", "amount": "12,5", "day": "2026-01-02"}',
+        b'{"id": "C-2", "amount": ',
+        b'{"id": "C-\xff"}',
+        b'{"id": "C-1", "amount": -1}',
+        b'{"id": "C-3", "amount": 7}',
+    ]
+    file = tmp_path / "c.jsonl"
+    file.write_bytes(b"\n".join(lines))
+    found = check(file, of=contract(text=text), split=tmp_path / "out")
+    assert (found.split.good, found.split.quarantined, found.broken, found.rows) == (2, 3, 3, 5)
+    assert rows(tmp_path / "out" / "good.parquet") == [("C-1", 12.5, None, "2026-01-02"), ("C-3", 7.0, None, None)]
+    assert rows(tmp_path / "out" / "quarantine.parquet") == [
+        (["no-json"], str(file), 2, lines[1]),
+        (["not-utf-8"], str(file), 3, lines[2]),
+        (["claims.amount: minimum", "claims.id: unique"], str(file), 4, lines[3]),
+    ]
+
+
+def test_a_number_that_its_column_would_round_is_kept_as_text_and_a_field_without_a_name_is_kept_beside(tmp_path):
+    schema = b'{"type": "object", "properties": {"n": {"type": "integer"}, "x": {"type": "number"}, "o": {"type": "object"}}}'
+    file = tmp_path / "c.jsonl"
+    file.write_text(
+        '{"n": 18446744073709551616, "x": 0.1, "o": {"a": [1]}}\n{"n": 2, "x": 9007199254740993, "more": true}\n'
+    )
+    check(file, of=read_contract_bytes(schema, "s.json"), split=tmp_path / "out")
+    assert rows(tmp_path / "out" / "good.parquet") == [
+        ("18446744073709551616", "0.1", '{"a":[1]}', None), ("2", "9007199254740993", None, '{"more":true}'),
+    ]  # fmt: skip
+    assert rows(tmp_path / "out" / "quarantine.parquet") == []
 
 
 def test_nothing_is_overwritten(tmp_path):

@@ -51,6 +51,11 @@ def test_everything_that_can_be_wrong_with_bytes_is_a_finding_of_its_own(tmp_pat
     assert broken(found) == {"amount maximum": 1}
 
 
+def test_a_first_line_without_end_costs_itself_alone(tmp_path):
+    found = check(written(tmp_path / "c.jsonl", b'{"id": "' + b"x" * (3 << 20) + b'"}', line(2)))
+    assert (found.rows, found.unread, faults(found)) == (2, 1, {"too-long": 1})
+
+
 def test_marks_line_ends_and_compression_are_read_as_what_they_are(tmp_path):
     folder = tmp_path / "t"
     folder.mkdir()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from plimsoll.assess.tables.files import find_files
+from plimsoll.assess.tables.files import Files, find_files
 from plimsoll.assess.tables.marks import Marks
 from plimsoll.assess.tables.parquet import ParquetCheck
 from plimsoll.assess.tables.split import prepare, split_parts
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.assess.tables.text import TextCheck
+from plimsoll.assess.tables.text_split import Sorter
 from plimsoll.contract.rules import Contract, Field, Unenforced
 from plimsoll.engine.duckdb import Database
 from plimsoll.errors import UsageError
@@ -59,8 +60,7 @@ def check_files(
                 written = split_parts(database, marks, parquet.parts, split)
         look: ParquetCheck | TextCheck = parquet
     else:
-        look = TextCheck(contract, record, tally, now_s=now_s)
-        look.run(files.text, files.partitions)
+        look, written = _check_text(files, contract, record, tally, now_s=now_s, split=split)
         broken = look.broken_rows()
     if files.left_out:
         tally.hear("left-out", "links to folders, and what is no plain file, are left out", "", count=files.left_out)
@@ -82,6 +82,19 @@ def check_files(
         renamed=tuple(look.renamed),
         split=written,
     )
+
+
+def _check_text(
+    files: Files, contract: Contract, record: Field, tally: Tally, *, now_s: float, split: Path | None
+) -> tuple[TextCheck, Split | None]:
+    if split is None:
+        look = TextCheck(contract, record, tally, now_s=now_s)
+        look.run(files.text, files.partitions)
+        return look, None
+    with Database() as database, Sorter(record) as sorter:
+        look = TextCheck(contract, record, tally, sorter, now_s=now_s)
+        look.run(files.text, files.partitions)
+        return look, sorter.finish(database, split)
 
 
 def record_of(contract: Contract, table: str) -> Field:

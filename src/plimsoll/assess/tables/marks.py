@@ -14,6 +14,7 @@ import msgspec
 from plimsoll.contract.columns import Column
 from plimsoll.contract.sql_text import text
 from plimsoll.contract.table_plan import Check, Distinct, Plan
+from plimsoll.contract.terms import Unique
 from plimsoll.engine.duckdb import Database
 
 # Which row of which file: files have fewer than 2^40 rows, and there are fewer than 2^22 of them.
@@ -95,7 +96,7 @@ class Marks:
         """
         name = f"repeats_{len(self._repeats)}"
         unique = parts[0][1]
-        reason = text(reason_of(", ".join(unique.unique.fields), unique.rule))
+        reason = text(reason_of(", ".join(unique.unique.fields), name_of(unique.unique)))
         self._database.run(
             f"CREATE TEMP TABLE {name} AS SELECT part, place, [{reason}] AS reasons FROM "
             "(SELECT part, place, row_number() OVER (PARTITION BY k ORDER BY part, place) AS nth "
@@ -127,6 +128,11 @@ class Marks:
 def reason_of(field: str, rule: str) -> str:
     """A reason as a quarantined row names it: ``claims.amount: maximum``."""
     return f"{field}: {rule}"
+
+
+def name_of(unique: Unique) -> str:
+    """The name of a rule that a value stands once."""
+    return "primaryKey" if unique.primary else "unique"
 
 
 def _mask(checks: Sequence[Check]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from plimsoll.assess.tables.marks import PLACE, Marks, Part, keys_of, reason_of
+from plimsoll.assess.tables.marks import PLACE, Marks, Part, keys_of, name_of, reason_of
 from plimsoll.assess.tables.results import counted_result, level_result, quality_result
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.contract.columns import Column
@@ -197,7 +197,7 @@ class ParquetCheck:
             parts = [(p, d) for p in self.parts for d in p.plan.distinct if d.unique == unique]
             repeated, shown = self._repeats(parts)
             self._tally.count(
-                parts[0][1].rule, ", ".join(unique.fields), unique.line, unique.column,
+                name_of(unique), ", ".join(unique.fields), unique.line, unique.column,
                 expected="a value that stands in no other row", failed=repeated, examples=shown,
             )  # fmt: skip
 

@@ -63,14 +63,14 @@ def split_parts(database: Database, marks: Marks, parts: Sequence[Part], folder:
             f"SELECT t.*, m.reasons AS {REASONS}, filename AS {FILE}, file_row_number + 1 AS {ROW} "
             f"FROM {part.source} t JOIN {table} m ON {PLACE} = m.place"
         )
-        quarantined += _write(database, bad, folder / f"quarantine{ending}.parquet", written)
+        quarantined += write(database, bad, folder / f"quarantine{ending}.parquet", written)
         kept = f"SELECT * FROM {part.source} WHERE {PLACE} NOT IN (SELECT place FROM {table})"
-        good += _write(database, kept, folder / f"good{ending}.parquet", written)
+        good += write(database, kept, folder / f"good{ending}.parquet", written)
     return Split(good=good, quarantined=quarantined, files=tuple(written))
 
 
-def _write(database: Database, query: str, path: Path, written: list[str]) -> int:
-    """Write a query's rows; the file has its name when it is whole."""
+def write(database: Database, query: str, path: Path, written: list[str]) -> int:
+    """Write a query's rows to Parquet and give how many; the file has its name when it is whole."""
     part = path.with_suffix(".part")
     rows = int(database.row(f"COPY ({query}) TO {text(str(part))} ({_HOW})")[0])
     part.rename(path)

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from plimsoll.assess.tables.marks import name_of, reason_of
 from plimsoll.assess.tables.results import level_result
 from plimsoll.assess.tables.tally import Tally
-from plimsoll.assess.tables.text_rows import LINE_FAULTS, TextRow, rows_of
-from plimsoll.contract.check import Checked, compile_contract
+from plimsoll.assess.tables.text_rows import TextRow, rows_of
+from plimsoll.assess.tables.text_split import Sorter
+from plimsoll.contract.check import compile_contract
 from plimsoll.contract.dates import Layout, moment
 from plimsoll.contract.delivery import Delivery
 from plimsoll.contract.rules import Contract, Field, Unenforced
@@ -23,7 +25,6 @@ from plimsoll.model.decision import Reason
 from plimsoll.model.table_check import Example, RuleResult
 
 _MOST_NAMES: Final = 1_000  # fields that the contract does not name; more are data, not a design
-_LINES: Final = frozenset({"cells", "csv", "no-object", "nul", *(code for code, _ in LINE_FAULTS.values())})
 
 
 class _Age(msgspec.Struct, kw_only=True):
@@ -52,10 +53,14 @@ class TextCheck:
         contract: as read.
         record: the schema object.
         tally: takes what is found.
+        sorter: takes every row, good or not; None: nothing does.
         now_s: seconds since 1970, UTC, that ages are counted to.
     """
 
-    def __init__(self, contract: Contract, record: Field, tally: Tally, *, now_s: float = 0.0) -> None:
+    def __init__(
+        self, contract: Contract, record: Field, tally: Tally, sorter: Sorter | None = None, *, now_s: float = 0.0
+    ) -> None:
+        self._sorter = sorter
         self._contract, self._record, self._tally, self._now_s = contract, record, tally, now_s
         # What holds for each row is counted by the record check.
         apart = tuple(q for q in contract.terms.qualities if not q.per_record)
@@ -77,8 +82,8 @@ class TextCheck:
             said = f"names of folders ({', '.join(sorted(partitions))}) are columns of Parquet alone"
             self._tally.hear("partitions", said, str(files[0].parent), lost=False)
         for file in files:
-            for row in rows_of(file, self._record, self._hear):
-                self.take(str(file), row)
+            for row in rows_of(file, self._record, self):
+                self._take(str(file), row)
         self._declare(self._record, self._record.name)
         self._together()
 
@@ -95,10 +100,10 @@ class TextCheck:
             self._ages.append(_Age(level=level, name=name, layout=layout, newest=level.property == FRESHNESS))
 
     def broken_rows(self) -> int:
-        """Rows that break at least one rule by themselves, or could not be read."""
+        """Rows that break at least one rule, or could not be read."""
         return self._broken + self._tally.unread
 
-    def take(self, file: str, row: TextRow) -> Checked:
+    def _take(self, file: str, row: TextRow) -> None:
         """One row."""
         checked = self._delivery.add(row.value)
         for age in self._ages:
@@ -106,21 +111,28 @@ class TextCheck:
         self._tally.rows += 1
         if not self._declared.issuperset(row.value) and len(self.undeclared) < _MOST_NAMES:
             self.undeclared.update(dict.fromkeys(row.value.keys() - self._declared))
-        if checked.reasons:
-            self._broken += 1
-            self._count(checked.reasons, file, row.line)
-        return checked
+        reasons = self._count(checked.reasons, file, row.line) if checked.reasons else []
+        reasons += [reason_of(", ".join(u.fields), name_of(u)) for u in self._delivery.repeated()]
+        if self._sorter is not None:
+            self._sorter.take(checked.value, reasons, file, row.line, row.raw)
+        self._broken += bool(reasons)
 
-    def _hear(self, code: str, said: str, where: str, /, *, lost: bool = True, count: int = 1) -> None:
-        """A fault; one of a line is a row that could not be read."""
+    def hear(self, code: str, said: str, where: str, /, *, lost: bool = True, count: int = 1) -> None:
+        """Something is wrong with a file."""
         self._tally.hear(code, said, where, lost=lost, count=count)
-        if code in _LINES:
-            self._tally.rows += count
-            self._tally.unread += count
-            for _ in range(count):
-                self._delivery.add_unread()
 
-    def _count(self, reasons: Sequence[Reason], file: str, line: int) -> None:
+    def unread(self, code: str, said: str, file: str, line: int, raw: bytes, /, *, count: int = 1) -> None:
+        """A row that could not be read."""
+        self._tally.hear(code, said, f"{file}:{line}", count=count)
+        self._tally.rows += count
+        self._tally.unread += count
+        for _ in range(count):
+            self._delivery.add_unread()
+        if self._sorter is not None:
+            self._sorter.refuse([code], file, line, raw, rows=count)
+
+    def _count(self, reasons: Sequence[Reason], file: str, line: int) -> list[str]:
+        """Count what a row breaks, each rule once, and give it as a quarantined row names it."""
         seen: set[tuple[str, str]] = set()
         for reason in reasons:
             name, field = place_of(self._record, self._record.name, reason.path)
@@ -130,6 +142,7 @@ class TextCheck:
             at = line_of(field, reason.rule)
             example = Example(file=file, row=line, found=reason.found)
             self._tally.count(reason.rule, name, *at, expected=reason.expected, failed=1, examples=(example,))
+        return [reason_of(name, rule) for rule, name in seen]
 
     def _declare(self, field: Field, name: str) -> None:
         """List every rule, also those that no row breaks."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from plimsoll.assess.health.forms import Form, tell_form
-from plimsoll.assess.health.raw_lines import HEAD, Hears, RawFile
+from plimsoll.assess.health.raw_lines import HEAD, RawFile
 from plimsoll.contract.cells import read_cells
 from plimsoll.contract.parse import MAX_BYTES, MAX_DEPTH, parse_record
 from plimsoll.contract.rules import Field
@@ -23,15 +23,26 @@ MOST_DOCUMENT: Final = 64 << 20  # bytes of one JSON value, which has to be in m
 _NO_BUDGET: Final = 1 << 62  # bytes of a file that are read: all of them
 _SPACE: Final = b" \t\r\n"
 _LOOKED_AT: Final = 4  # lines of a file that decide whether it is a record a line
-LINE_FAULTS: Final = {
+_LINE_FAULTS: Final = {
     "size": ("too-long", f"a line is longer than {MAX_BYTES:,} bytes"),
     "utf-8": ("not-utf-8", "a line is not UTF-8"),
     "bom": ("bom-inside", "a line begins with a byte order mark"),
     "duplicate-key": ("duplicate-key", "a record has two values of one name"),
     "finite": ("not-finite", "a record holds NaN, Infinity, or a number that nothing holds exactly"),
     "nesting": ("nesting", f"a record nests more than {MAX_DEPTH} lists and objects"),
+    "nul": ("nul", "a line holds NUL bytes"),
     "json": ("no-json", "a line is no whole JSON value"),
 }
+
+
+class Listener(Protocol):
+    """Is told what is wrong with a file."""
+
+    def hear(self, code: str, said: str, where: str, /, *, lost: bool = True, count: int = 1) -> None:
+        """Something about the file as a whole."""
+
+    def unread(self, code: str, said: str, file: str, line: int, raw: bytes, /, *, count: int = 1) -> None:
+        """A row that is none, with its bytes as far as they were kept; or several that cannot be told apart."""
 
 
 class TextRow(msgspec.Struct, frozen=True):
@@ -39,30 +50,29 @@ class TextRow(msgspec.Struct, frozen=True):
 
     line: int  # in its file; of a list in JSON, which of its items it is
     value: dict[str, Any]
+    raw: bytes  # as it came; of an item of a list, as JSON writes it
 
 
-def rows_of(path: Path, record: Field, hear: Hears) -> Iterator[TextRow]:
-    """The rows of one file; what is none is told as a fault with its place.
+def rows_of(path: Path, record: Field, listener: Listener) -> Iterator[TextRow]:
+    """The rows of one file; what is none is told with its place.
 
     Args:
         path: the file.
         record: the schema object, which says what the cells of a CSV file are.
-        hear: is told of faults; those of single lines with their line.
+        listener: is told what is wrong.
     """
-    with RawFile(path, _NO_BUDGET, hear) as file:
+    with RawFile(path, _NO_BUDGET, listener.hear) as file:
         told = tell_form(file.head, whole=len(file.head) < HEAD // 4)
-        if told.form is Form.CSV and _is_json(file.head):
-            yield from _json_lines(file, hear)  # short JSON lines with many commas
-        elif told.form is Form.CSV:
-            yield from _csv(file, told.delimiter, record, hear)
-        elif told.form is Form.JSON:
-            yield from _json(file, hear)
+        if told.form is Form.CSV and not _is_json(file.head):  # short JSON lines with many commas look like it
+            yield from _csv(file, told.delimiter, record, listener)
+        elif told.form is Form.JSON and not _begins_with_a_long_line(file.head):
+            yield from _json(file, listener)
         elif told.form is Form.JSON_LINES or _is_json(file.head):
-            yield from _json_lines(file, hear)
+            yield from _json_lines(file, listener)
         elif told.form is Form.EMPTY and not file.head.strip(b" \t\r\n\x00"):
-            hear("empty", "the file is empty", file.name)
+            listener.hear("empty", "the file is empty", file.name)
         else:
-            hear("foreign", told.said + (f": {told.fix}" if told.fix else ""), file.name)
+            listener.hear("foreign", told.said + (f": {told.fix}" if told.fix else ""), file.name)
 
 
 def _is_json(head: bytes) -> bool:
@@ -71,62 +81,61 @@ def _is_json(head: bytes) -> bool:
     return any(line.lstrip().startswith(b"{") for line in lines[:_LOOKED_AT])
 
 
+def _begins_with_a_long_line(head: bytes) -> bool:
+    """Whether an object goes on in the first line for longer than is looked at: it is a line, and others may follow."""
+    return len(head) >= HEAD // 2 and b"\n" not in head and head.lstrip().startswith(b"{")
+
+
 # -- JSON
 
 
-def _json_lines(file: RawFile, hear: Hears) -> Iterator[TextRow]:
+def _json_lines(file: RawFile, listener: Listener) -> Iterator[TextRow]:
     for line in file.lines(MAX_BYTES):
         if line.too_long:
-            _refuse("size", f"{file.name}:{line.number}", hear)
+            _refuse("size", file.name, line.number, line.raw, listener)
         elif line.raw.strip(_SPACE):
-            value = record_in(line.raw, f"{file.name}:{line.number}", hear)
-            if value is not None:
-                yield TextRow(line.number, value)
+            parsed = parse_record(line.raw)
+            if parsed.reasons:
+                rule = "nul" if b"\x00" in line.raw else parsed.reasons[0].rule
+                _refuse(rule, file.name, line.number, line.raw, listener)
+            elif type(parsed.value) is not dict:
+                listener.unread("no-object", "a line is a value, and no object", file.name, line.number, line.raw)
+            else:
+                yield TextRow(line.number, parsed.value, line.raw)
 
 
-def record_in(raw: bytes, where: str, hear: Hears) -> dict[str, Any] | None:
-    """The record that bytes are; None when they are none, and why is told."""
-    parsed = parse_record(raw)
-    if parsed.reasons:
-        _refuse("nul" if b"\x00" in raw else parsed.reasons[0].rule, where, hear)
-    elif type(parsed.value) is not dict:
-        hear("no-object", "a line is a value, and no object", where)
-    else:
-        return parsed.value
-    return None
+def _refuse(rule: str, file: str, line: int, raw: bytes, listener: Listener) -> None:
+    code, said = _LINE_FAULTS.get(rule, _LINE_FAULTS["json"])
+    listener.unread(code, said, file, line, raw)
 
 
-def _refuse(rule: str, where: str, hear: Hears) -> None:
-    code, said = ("nul", "a line holds NUL bytes") if rule == "nul" else LINE_FAULTS.get(rule, LINE_FAULTS["json"])
-    hear(code, said, where)
-
-
-def _json(file: RawFile, hear: Hears) -> Iterator[TextRow]:
+def _json(file: RawFile, listener: Listener) -> Iterator[TextRow]:
     """A file that is one value: a list of records, or one record."""
     raw = file.whole(MOST_DOCUMENT)
     if raw is None:
         said = f"the file is one JSON value of more than {MOST_DOCUMENT >> 20} MiB: write one record a line"
-        hear("too-long", said, file.name)
+        listener.hear("too-large", said, file.name)
         return
     parsed = parse_record(raw, max_bytes=MOST_DOCUMENT, max_depth=MAX_DEPTH + 1)
     if parsed.reasons:
-        _refuse(parsed.reasons[0].rule, file.name, hear)
+        _refuse(parsed.reasons[0].rule, file.name, 1, raw, listener)
         return
     values = parsed.value if isinstance(parsed.value, list) else [parsed.value]
     for number, value in enumerate(values, 1):
         if type(value) is dict:
-            yield TextRow(number, value)
+            yield TextRow(number, value, msgspec.json.encode(value))
         else:
-            hear("no-object", "an item of the list is no object", f"{file.name} item {number}")
+            said = "an item of the list is no object"
+            listener.unread("no-object", said, file.name, number, msgspec.json.encode(value))
 
 
 # -- CSV
 
 
-def _csv(file: RawFile, delimiter: str, record: Field, hear: Hears) -> Iterator[TextRow]:
-    taken: list[int] = []  # numbers of the lines that went into the row
+def _csv(file: RawFile, delimiter: str, record: Field, listener: Listener) -> Iterator[TextRow]:
+    taken: list[tuple[int, bytes]] = []  # the lines that went into the row
     csv.field_size_limit(MAX_BYTES)
-    reader = csv.reader(_texts(file, taken, hear), delimiter=delimiter, strict=True)
+    reader = csv.reader(_texts(file, taken, listener), delimiter=delimiter, strict=True)
     names: list[str] | None = None
     while True:
         taken.clear()
@@ -134,18 +143,23 @@ def _csv(file: RawFile, delimiter: str, record: Field, hear: Hears) -> Iterator[
             cells = next(reader, None)
         except csv.Error:
             said = "a row is no CSV: a quote is opened and not closed, or something follows it"
-            hear("csv", said, f"{file.name}:{taken[0] if taken else 1}", count=max(1, len(taken)))
+            line, raw = _place(taken)
+            listener.unread("csv", said, file.name, line, raw, count=max(1, len(taken)))
             continue
         if cells is None:
             return
-        line = taken[0] if taken else 1
+        line, raw = _place(taken)
         if names is None:
-            names = column_names(cells, lambda said: hear("columns", said, file.name, lost=False))
+            names = column_names(cells, lambda said: listener.hear("columns", said, file.name, lost=False))
         elif len(cells) == len(names):
-            yield TextRow(line, read_cells(record, dict(zip(names, cells, strict=True))))
+            yield TextRow(line, read_cells(record, dict(zip(names, cells, strict=True))), raw)
         elif cells:
             said = f"a row has {len(cells):,} cells, and there are {len(names):,} columns"
-            hear("cells", said, f"{file.name}:{line}")
+            listener.unread("cells", said, file.name, line, raw)
+
+
+def _place(taken: list[tuple[int, bytes]]) -> tuple[int, bytes]:
+    return taken[0][0] if taken else 1, b"\n".join(raw for _, raw in taken)
 
 
 def column_names(cells: list[str], tell: Callable[[str], None]) -> list[str]:
@@ -160,19 +174,18 @@ def column_names(cells: list[str], tell: Callable[[str], None]) -> list[str]:
     return made
 
 
-def _texts(file: RawFile, taken: list[int], hear: Hears) -> Iterator[str]:
+def _texts(file: RawFile, taken: list[tuple[int, bytes]], listener: Listener) -> Iterator[str]:
     """Lines as text; one that is none is told, and left out."""
     for line in file.lines(MAX_BYTES):
-        where = f"{file.name}:{line.number}"
-        if line.too_long:
-            _refuse("size", where, hear)
-        elif b"\x00" in line.raw:
-            _refuse("nul", where, hear)
-        else:
+        rule = "size" if line.too_long else "nul" if b"\x00" in line.raw else ""
+        text = ""
+        if not rule:
             try:
                 text = line.raw.decode()
             except UnicodeDecodeError:
-                _refuse("utf-8", where, hear)
-                continue
-            taken.append(line.number)
+                rule = "utf-8"
+        if rule:
+            _refuse(rule, file.name, line.number, line.raw, listener)
+        else:
+            taken.append((line.number, line.raw))
             yield text + "\n"
