@@ -17,7 +17,7 @@ from plimsoll.cli.files import write_bytes
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.problem_lines import problems_text
-from plimsoll.cli.table_command import add_check, run_check
+from plimsoll.cli.table_command import add_check, add_history, run_check, run_history
 from plimsoll.contract.changes import Change, Comparison
 from plimsoll.errors import InputError, NotReady
 
@@ -56,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="whose breaking decides the exit code: sources, consumers or both; default: both",
     )
     add_check(actions)
+    add_history(actions)
     inferred = add_action(
         actions,
         "infer",
@@ -186,4 +187,4 @@ def _infer(arguments: argparse.Namespace, out: Out) -> int:
     return 0
 
 
-_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "check": run_check}
+_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "check": run_check, "history": run_history}

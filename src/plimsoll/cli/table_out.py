@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from plimsoll.cli.out import Out
 from plimsoll.errors import NoEvidence, NotReady, Problem, Where
+from plimsoll.gate.figures import duration_text
 from plimsoll.model.table_check import Example, FileFault, RuleResult, TableCheck
+
+if TYPE_CHECKING:
+    from plimsoll.assembly.table_history import Past
 
 _SHOWN: Final = 40  # broken rules; --json and --html list all of them
 
@@ -44,6 +49,29 @@ def problems_of(check: TableCheck) -> Iterator[Problem]:
     for left in check.unasked:
         where = Where(file=check.contract_file, line=left.line, column=left.column)
         yield Problem(code="table.not-enforced", message=f"{left.rule} is not enforced here: {left.why}", where=where)
+
+
+def show_history(out: Out, past: Sequence[Past]) -> int:
+    """Print checks that were recorded, the oldest first."""
+    out.give({"checks": past})
+    if not past:
+        out.show("No check of a table was recorded.")
+        return NoEvidence.exit_code
+    for one in past:
+        check = one.check
+        when = dt.datetime.fromtimestamp(one.time_ns / 1e9, dt.UTC)
+        version = f" {check.version}" if check.version else ""
+        head = f"{when:%Y-%m-%d %H:%M} UTC  {check.outcome.value:<10}  {check.contract}{version} {check.table}"
+        broken = f", {check.broken:,} broken" if check.broken is not None else ""
+        unread = f", {check.unread:,} unread" if check.unread else ""
+        out.show(f"{_harmless(head)}: {check.rows:,} rows{broken}{unread}")
+        for rule in check.broken_rules:
+            out.show(f"{'':<20}  {_harmless(f'{rule.field}: {rule.rule}')}: {rule.failed:,} rows")
+        for level in check.levels:
+            kept = "kept" if level.holds else "not kept"
+            said = f"{level.property} of {level.field}: {duration_text(level.seconds)}, {kept}"
+            out.show(f"{'':<20}  {_harmless(said)}")
+    return 0
 
 
 def _lines(check: TableCheck) -> Iterator[str]:
