@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from plimsoll.assess.tables.files import Files, find_files
 from plimsoll.assess.tables.marks import Marks
 from plimsoll.assess.tables.parquet import ParquetCheck
@@ -13,7 +15,7 @@ from plimsoll.assess.tables.tally import Tally
 from plimsoll.assess.tables.text import TextCheck
 from plimsoll.assess.tables.text_split import Sorter
 from plimsoll.contract.rules import Contract, Field, Unenforced
-from plimsoll.engine.duckdb import Database
+from plimsoll.engine.duckdb import Database, QueryFailed, parquet
 from plimsoll.errors import UsageError
 from plimsoll.model.table_check import Split, TableCheck, Unasked
 
@@ -44,24 +46,10 @@ def check_files(
     """
     record = record_of(contract, table)
     files = find_files(given)
-    tally = Tally()
-    written: Split | None = None
     if split is not None:
         prepare(split)
-    if files.parquet:
-        for other in files.text:
-            tally.hear("mixed", "the file is no Parquet file, and others are; check it by itself", str(other))
-        with Database() as database:
-            marks = Marks(database) if count_broken or split is not None else None
-            parquet = ParquetCheck(database, contract, record, tally, marks, now_s=now_s)
-            parquet.run(files.parquet, files.partitions)
-            broken = parquet.broken_rows() if marks is not None else None
-            if split is not None and marks is not None:
-                written = split_parts(database, marks, parquet.parts, split)
-        look: ParquetCheck | TextCheck = parquet
-    else:
-        look, written = _check_text(files, contract, record, tally, now_s=now_s, split=split)
-        broken = look.broken_rows()
+    job = _Job(contract=contract, record=record, files=files, now_s=now_s, count_broken=count_broken, split=split)
+    look, tally, broken, written = _check_parquet(job) if files.parquet else _check_text(job)
     if files.left_out:
         tally.hear("left-out", "links to folders, and what is no plain file, are left out", "", count=files.left_out)
     left = sorted(look.unenforced.values(), key=lambda u: (u.line, u.column))
@@ -84,17 +72,69 @@ def check_files(
     )
 
 
-def _check_text(
-    files: Files, contract: Contract, record: Field, tally: Tally, *, now_s: float, split: Path | None
-) -> tuple[TextCheck, Split | None]:
-    if split is None:
-        look = TextCheck(contract, record, tally, now_s=now_s)
-        look.run(files.text, files.partitions)
-        return look, None
-    with Database() as database, Sorter(record) as sorter:
-        look = TextCheck(contract, record, tally, sorter, now_s=now_s)
-        look.run(files.text, files.partitions)
-        return look, sorter.finish(database, split)
+class _Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done."""
+
+    contract: Contract
+    record: Field
+    files: Files
+    now_s: float
+    count_broken: bool
+    split: Path | None
+
+
+_Done = tuple[ParquetCheck | TextCheck, Tally, int | None, Split | None]
+
+
+def _check_parquet(job: _Job) -> _Done:
+    """A file that is damaged where its footer does not tell is found by a second look, and left out."""
+    try:
+        return _check_readable(job, job.files.parquet, {})
+    except QueryFailed:
+        damaged = _damaged(job.files.parquet)
+        if not damaged:
+            raise
+        return _check_readable(job, [path for path in job.files.parquet if path not in damaged], damaged)
+
+
+def _check_readable(job: _Job, paths: Sequence[Path], damaged: dict[Path, str]) -> _Done:
+    tally = Tally()
+    for path, why in damaged.items():
+        tally.hear("damaged", f"cannot be read as Parquet: {why}", str(path))
+    for other in job.files.text:
+        tally.hear("mixed", "the file is no Parquet file, and others are; check it by itself", str(other))
+    with Database() as database:
+        marks = Marks(database) if job.count_broken or job.split is not None else None
+        look = ParquetCheck(database, job.contract, job.record, tally, marks, now_s=job.now_s)
+        look.run(paths, job.files.partitions)
+        if marks is None:
+            return look, tally, None, None
+        written = None if job.split is None else split_parts(database, marks, look.parts, job.split)
+        return look, tally, look.broken_rows(), written
+
+
+def _damaged(paths: Sequence[Path]) -> dict[Path, str]:
+    """Files that cannot be read to their end, every value of them, and why."""
+    found: dict[Path, str] = {}
+    with Database() as database:
+        for path in paths:
+            try:
+                database.row(f"SELECT bit_xor(hash(t)) FROM {parquet([path])} t")
+            except QueryFailed as why:
+                found[path] = why.message
+    return found
+
+
+def _check_text(job: _Job) -> _Done:
+    tally = Tally()
+    if job.split is None:
+        look = TextCheck(job.contract, job.record, tally, now_s=job.now_s)
+        look.run(job.files.text, job.files.partitions)
+        return look, tally, look.broken_rows(), None
+    with Database() as database, Sorter(job.record) as sorter:
+        look = TextCheck(job.contract, job.record, tally, sorter, now_s=job.now_s)
+        look.run(job.files.text, job.files.partitions)
+        return look, tally, look.broken_rows(), sorter.finish(database, job.split)
 
 
 def record_of(contract: Contract, table: str) -> Field:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -14,6 +15,7 @@ from plimsoll.assess.tables.tally import Tally
 from plimsoll.contract.columns import Column
 from plimsoll.contract.rules import Contract, Field, Unenforced
 from plimsoll.contract.sql_query import fill
+from plimsoll.contract.sql_text import text
 from plimsoll.contract.table_compile import partition_types, plan_table
 from plimsoll.contract.table_plan import Check, Distinct, question
 from plimsoll.contract.table_values import ValueLook
@@ -61,8 +63,8 @@ class ParquetCheck:
     def run(self, files: Sequence[Path], partitions: frozenset[str]) -> None:
         """Look at all files."""
         types = {n: t for n, t in partition_types(self._record).items() if n in partitions} if partitions else None
-        for alike, columns in self._by_schema(files, types):
-            self._look(alike, columns, types)
+        for alike, columns, kept in self._by_schema(files, types):
+            self._look(alike, columns, kept)
         self._tell_changes()
         self._distinct()
         self._measures()
@@ -74,18 +76,31 @@ class ParquetCheck:
 
     def _by_schema(
         self, files: Sequence[Path], types: dict[str, str] | None
-    ) -> Iterator[tuple[tuple[Path, ...], dict[str, Column]]]:
-        """Files with the same columns, and those; a file that cannot be read is told and left out."""
-        groups: dict[str, tuple[list[Path], dict[str, Column]]] = {}
+    ) -> Iterator[tuple[tuple[Path, ...], dict[str, Column], dict[str, str] | None]]:
+        """Files with the same columns, those, and what their folders' names are read as.
+
+        A folder whose name is not of the declared type stays the text that it is; a file that cannot be read is told.
+        """
+        groups: dict[str, tuple[list[Path], dict[str, Column], dict[str, str] | None]] = {}
+        as_text = None if types is None else dict.fromkeys(types, "VARCHAR")
         for file in files:
+            kept = types
             try:
-                columns = self._database.columns(parquet([file], types))
+                if types and not self._suits(file, types):
+                    kept = as_text
+                columns = self._database.columns(parquet([file], kept))
             except QueryFailed as why:
                 self._tally.hear("damaged", f"cannot be read as Parquet: {why.message}", str(file))
                 continue
-            groups.setdefault(repr(columns), ([], columns))[0].append(file)
-        for alike, columns in groups.values():
-            yield tuple(alike), columns
+            groups.setdefault(repr((columns, kept)), ([], columns, kept))[0].append(file)
+        for alike, columns, kept in groups.values():
+            yield tuple(alike), columns, kept
+
+    def _suits(self, file: Path, types: dict[str, str]) -> bool:
+        """Whether the folders' names on the way to a file are of their types."""
+        named = dict(part.partition("=")[::2] for part in file.parts[:-1] if "=" in part)
+        asked = [f"TRY_CAST({text(unquote(named[n]))} AS {t}) IS NOT NULL" for n, t in types.items() if n in named]
+        return bool(self._database.row(f"SELECT {' AND '.join(asked)}")[0]) if asked else True
 
     def _look(self, files: tuple[Path, ...], columns: dict[str, Column], types: dict[str, str] | None) -> None:
         part = Part(

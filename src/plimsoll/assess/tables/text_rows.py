@@ -65,7 +65,7 @@ def rows_of(path: Path, record: Field, listener: Listener) -> Iterator[TextRow]:
         told = tell_form(file.head, whole=len(file.head) < HEAD // 4)
         if told.form is Form.CSV and not _is_json(file.head):  # short JSON lines with many commas look like it
             yield from _csv(file, told.delimiter, record, listener)
-        elif told.form is Form.JSON and not _begins_with_a_long_line(file.head):
+        elif told.form is Form.JSON and not _begins_with_a_line(file.head):
             yield from _json(file, listener)
         elif told.form is Form.JSON_LINES or _is_json(file.head):
             yield from _json_lines(file, listener)
@@ -81,9 +81,14 @@ def _is_json(head: bytes) -> bool:
     return any(line.lstrip().startswith(b"{") for line in lines[:_LOOKED_AT])
 
 
-def _begins_with_a_long_line(head: bytes) -> bool:
-    """Whether an object goes on in the first line for longer than is looked at: it is a line, and others may follow."""
-    return len(head) >= HEAD // 2 and b"\n" not in head and head.lstrip().startswith(b"{")
+def _begins_with_a_line(head: bytes) -> bool:
+    """Whether the first line is a record and another follows, or an object that goes on beyond what is looked at."""
+    first, _, others = head.lstrip().partition(b"\n")
+    if not first.startswith(b"{"):
+        return False
+    if not others:
+        return len(head) >= HEAD // 2
+    return bool(others.strip()) and not parse_record(first.strip(_SPACE)).reasons
 
 
 # -- JSON
@@ -137,6 +142,7 @@ def _csv(file: RawFile, delimiter: str, record: Field, listener: Listener) -> It
     csv.field_size_limit(MAX_BYTES)
     reader = csv.reader(_texts(file, taken, listener), delimiter=delimiter, strict=True)
     names: list[str] | None = None
+    rows = 0
     while True:
         taken.clear()
         try:
@@ -147,7 +153,10 @@ def _csv(file: RawFile, delimiter: str, record: Field, listener: Listener) -> It
             listener.unread("csv", said, file.name, line, raw, count=max(1, len(taken)))
             continue
         if cells is None:
+            if not rows:
+                listener.hear("no-rows", "the file has no row below its line of column names", file.name, lost=False)
             return
+        rows += names is not None and bool(cells)
         line, raw = _place(taken)
         if names is None:
             names = column_names(cells, lambda said: listener.hear("columns", said, file.name, lost=False))
