@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape  # of `xml.sax` the import alone costs ten milliseconds
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 from plimsoll.model.table_check import FileFault, RuleResult, TableCheck, Unasked
 
@@ -87,8 +87,9 @@ def _why(left: Unasked) -> str:
 
 
 def _plain(text: str) -> str:
-    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    plain = escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    return '"' + plain.replace("\n", "&#10;").replace("\t", "&#9;").replace("\r", "&#13;") + '"'

@@ -19,11 +19,14 @@ from plimsoll.contract.delivery import Delivery
 from plimsoll.contract.rules import Contract, Field, Unenforced
 from plimsoll.contract.schema import layout_of
 from plimsoll.contract.table_compile import FRESHNESS, left_level, still_unenforced, why_no_level
+from plimsoll.contract.table_rules import hidden_by
 from plimsoll.contract.table_values import line_of, place_of
-from plimsoll.contract.terms import ServiceLevel
+from plimsoll.contract.terms import ServiceLevel, Unique
 from plimsoll.model.decision import Reason
-from plimsoll.model.table_check import Example, RuleResult
+from plimsoll.model.table_check import SHOWN, Example, RuleResult
 
+_UNIQUE: Final = frozenset({"unique", "primaryKey"})
+_LONGEST: Final = 80  # characters of a value that an example repeats
 _MOST_NAMES: Final = 1_000  # fields that the contract does not name; more are data, not a design
 
 
@@ -68,6 +71,7 @@ class TextCheck:
         self._delivery = Delivery(compile_contract(msgspec.structs.replace(contract, terms=terms), record=record.name))
         self.renamed: dict[str, None] = {}
         self._broken = 0
+        self._repeats: dict[int, list[Example]] = {}  # rows that repeat a value, by the line of its rule
         self.unenforced = {(u.line, u.column, u.rule, u.field): u for u in still_unenforced(contract)}
         self.undeclared: dict[str, None] = {}
         self._qualities = {q.line: q for q in contract.terms.qualities}
@@ -112,7 +116,11 @@ class TextCheck:
         if not self._declared.issuperset(row.value) and len(self.undeclared) < _MOST_NAMES:
             self.undeclared.update(dict.fromkeys(row.value.keys() - self._declared))
         reasons = self._count(checked.reasons, file, row.line) if checked.reasons else []
-        reasons += [reason_of(", ".join(u.fields), name_of(u)) for u in self._delivery.repeated()]
+        for unique in self._delivery.repeated():
+            reasons.append(reason_of(", ".join(unique.fields), name_of(unique)))
+            shown = self._repeats.setdefault(unique.line, [])
+            if len(shown) < SHOWN:
+                shown.append(Example(file=file, row=row.line, found=self._shown(unique, checked.value)))
         if self._sorter is not None:
             self._sorter.take(checked.value, reasons, file, row.line, row.raw)
         self._broken += bool(reasons)
@@ -130,6 +138,15 @@ class TextCheck:
             self._delivery.add_unread()
         if self._sorter is not None:
             self._sorter.refuse([code], file, line, raw, rows=count)
+
+    def _shown(self, unique: Unique, value: Any) -> str:
+        """The values that stand there again, where they may be shown."""
+        fields = [self._record.under(name.removeprefix(f"{self._record.name}.")) for name in unique.fields]
+        hidden = next((h for f in fields if f is not None and (h := hidden_by(f))), "")
+        if hidden or None in fields or not isinstance(value, dict):
+            return f"hidden ({hidden})" if hidden else ""
+        there = [value.get(f.name) for f in fields if f is not None]
+        return ", ".join(str(one)[:_LONGEST] for one in there)
 
     def _count(self, reasons: Sequence[Reason], file: str, line: int) -> list[str]:
         """Count what a row breaks, each rule once, and give it as a quarantined row names it."""
@@ -168,9 +185,12 @@ class TextCheck:
                 left = Unenforced(line=found.line, column=column, rule=found.rule, why=found.said, field=found.field)
                 self.unenforced[left.line, left.column, left.rule, left.field] = left
             else:
+                shown = self._repeats.get(found.line, []) if found.rule in _UNIQUE else []
                 self._tally.put(
                     RuleResult(
                         rule=found.rule, field=found.field, line=found.line, holds=found.holds, advice=found.advice,
-                        said=found.said, failed=found.failed, severity=rule.severity if rule is not None else "error",
+                        expected="a value that stands in no other row" if found.rule in _UNIQUE else "",
+                        said="" if found.rule in _UNIQUE else found.said, failed=found.failed, examples=tuple(shown),
+                        severity=rule.severity if rule is not None else "error",
                     )
                 )  # fmt: skip
