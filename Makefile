@@ -37,6 +37,7 @@ bench: setup ## every published figure, peers and floors beside ours (minutes)
 	@$(BIN)/python benchmarks/personal.py
 	@$(BIN)/python benchmarks/health_check.py
 	@$(BIN)/python benchmarks/quarantine.py
+	@$(BIN)/python benchmarks/contracts.py
 
 soak: setup ## the long runs
 	@$(BIN)/python -m pytest -m slow

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from plimsoll.assembly.contract_file import open_contract
 from plimsoll.assembly.rows import is_table, read_rows
 from plimsoll.contract import (
-    Contract,
     Unenforced,
     compare_contracts,
-    contract_of_model,
     infer_contract,
-    read_contract_bytes,
 )
 from plimsoll.contract.cells import kinds_of, number_in
 from plimsoll.contract.changes import Comparison
 from plimsoll.contract.rules import LogicalType
-from plimsoll.engine.python_import import import_callable
-from plimsoll.errors import InputError, Problem, TargetError, UsageError, Where
+from plimsoll.errors import InputError, Problem, UsageError, Where
 from plimsoll.model.manifest_values import slug_of
 from plimsoll.policy.personal import scan_text
 
@@ -30,7 +26,6 @@ MOST_RECORDS: Final = (
     100_000  # read to infer a contract; more would not change what is inferred, and they are held at once
 )
 _TOLD: Final = 20  # lines that are no record and are named
-_MODEL: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
 class Linted(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,29 +73,6 @@ def _linted(name: str) -> Linted:
         warnings=contract.warnings,
         unenforced=contract.unenforced,
     )
-
-
-def open_contract(name: str) -> Contract:
-    """A contract from a file, or from a Pydantic model by ``package.module:Model``.
-
-    Raises:
-        InvalidFile: it has problems.
-        InputError: the file cannot be read, or the model not be imported.
-    """
-    path = Path(name)
-    if _MODEL.fullmatch(name) and not path.exists():
-        try:
-            return contract_of_model(import_callable(name, [Path.cwd()]), file=name)
-        except TargetError as why:
-            raise InputError(why.message, fix="name a model that can be imported from here") from why
-    if path.is_dir():
-        raise UsageError(f"'{name}' is a folder", fix=f"name files: {name}/*.odcs.yaml")
-    try:
-        raw = path.read_bytes()
-    except (OSError, ValueError) as why:  # ValueError: a NUL in the name
-        said = why.strerror if isinstance(why, OSError) else str(why)
-        raise InputError(f"the contract '{name}' cannot be read: {said}", fix="mend the path") from why
-    return read_contract_bytes(raw, name)
 
 
 def compare(old: str, new: str) -> Comparison:

@@ -1,8 +1,9 @@
-"""Data contracts: are they right, what changed between two, a first one from real records, what sources changed.
+"""Data contracts: are they right, does a table keep them, what changed, a first one from real records.
 
 Examples:
   plimsoll contract lint contracts/*.odcs.yaml
   plimsoll contract diff main/claims.odcs.yaml claims.odcs.yaml --breaks consumers
+  plimsoll contract check feed/2026-11/ --contract contracts/claims.odcs.yaml
   plimsoll contract infer feed/branch-fax.jsonl --output contracts/branch-fax.odcs.yaml
   plimsoll contract changes --manifest plimsoll.yaml
 """
@@ -17,6 +18,7 @@ from plimsoll.cli.files import write_bytes
 from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.problem_lines import problems_text
+from plimsoll.cli.table_command import add_check, add_history, run_check, run_history
 from plimsoll.contract.changes import Change, Comparison
 from plimsoll.errors import InputError, NotReady
 from plimsoll.model.source_change import ChangeKind
@@ -55,6 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=_BOTH,
         help="whose breaking decides the exit code: sources, consumers or both; default: both",
     )
+    add_check(actions)
+    add_history(actions)
     inferred = add_action(
         actions,
         "infer",
@@ -232,3 +236,4 @@ _KINDS = {
     ChangeKind.UNDECLARED_CONSUMER: "no contract names the consumer {}",
 }
 _ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "changes": _changes}
+_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "check": run_check, "history": run_history}

@@ -7,6 +7,7 @@ Queries are for who has a database: they are listed, and not measured here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ _NOT_MEASURED: Final = {
 }
 
 
+_STEPS_INTO: Final = frozenset({"[]", ".value"})  # into a list, into a map
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One rule over all records."""
 
@@ -36,6 +40,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     holds: bool | None  # None: it is not measured here
     advice: bool = False  # it reports and refuses nothing
+    failed: int = 0  # records that break it, where it counts records
     said: str
 
 
@@ -84,6 +89,10 @@ class Delivery:
             count.add(checked.value)
         return checked
 
+    def repeated(self) -> tuple[Unique, ...]:
+        """The rules of the record last taken, of which it repeats a value that stood there before."""
+        return tuple(values.rule for values in self._unique if values.repeats)
+
     def add_unread(self) -> None:
         """One record that could not be read at all."""
         self._rows += 1
@@ -105,7 +114,8 @@ class Delivery:
             there = field.name in self._seen
             said = "it stands in some record" if there else f"it stands in none of {self._rows:,} records"
             dotted = f"{record.name}.{field.name}"
-            yield Finding(rule="presence", field=dotted, line=field.line, holds=there, said=said)
+            failed = 0 if there else self._rows
+            yield Finding(rule="presence", field=dotted, line=field.line, holds=there, failed=failed, said=said)
 
 
 def _of(contract: Contract, record: Field | None) -> list[Unique]:
@@ -116,26 +126,46 @@ class _Values:
     """The values of a unique field, or of a key."""
 
     def __init__(self, unique: Unique, record: Field | None) -> None:
-        self._rule = unique
+        self.rule = unique
+        self.repeats = False  # the record last taken repeats a value
         self._paths = [_steps(name, record) for name in unique.fields]
         self._seen: set[bytes] = set()
         self._twice = 0
 
     def add(self, value: Any) -> None:
+        before = self._twice
+        self._add(value)
+        self.repeats = self._twice > before
+
+    def _add(self, value: Any) -> None:
+        if len(self._paths) == 1 and len(self._paths[0]) == 1 and type(value) is dict:  # most keys, and much faster
+            found = value.get(self._paths[0][0]) if self._paths[0][0] not in _STEPS_INTO else None
+            if type(found) is str:
+                self._note(_mark_text(found))
+                return
         places = [list(_at(value, path)) for path in self._paths]
         # A field in a list has many values; a key of several fields has one of each.
         for values in zip(*places, strict=False) if len(places) > 1 else ((v,) for v in places[0]):
             if any(v is None for v in values):
                 continue  # what is not there is like nothing else
-            mark = _mark(values)
-            self._twice += mark in self._seen
-            self._seen.add(mark)
+            self._note(_mark_text(values[0]) if len(values) == 1 and type(values[0]) is str else _mark(values))
+
+    def _note(self, mark: bytes) -> None:
+        self._twice += mark in self._seen
+        self._seen.add(mark)
 
     def finding(self) -> Finding:
-        rule = self._rule
+        rule = self.rule
         name = "primaryKey" if rule.primary else "unique"
         said = f"{self._twice:,} values stand there again" if self._twice else "no value stands there twice"
-        return Finding(rule=name, field=", ".join(rule.fields), line=rule.line, holds=not self._twice, said=said)
+        return Finding(
+            rule=name,
+            field=", ".join(rule.fields),
+            line=rule.line,
+            holds=not self._twice,
+            failed=self._twice,
+            said=said,
+        )
 
 
 class _Count:
@@ -192,8 +222,16 @@ class _Count:
         holds = rule.operator.holds(figure, rule.limit)
         unit = "%" if rule.percent else ""
         said = f"{figure:g}{unit}, and {rule.operator} {rule.limit}{unit}"
-        return Finding(rule=name, field=rule.field, line=rule.line, holds=holds, advice=rule.advice, said=said)
+        failed = 0 if rule.metric == "rowCount" else self._count
+        return Finding(
+            rule=name, field=rule.field, line=rule.line, holds=holds, advice=rule.advice, failed=failed, said=said
+        )
 
 
 def _holds(values: list[Any], value: Any) -> bool:
     return any(isinstance(v, bool) is isinstance(value, bool) and v == value for v in values)
+
+
+def _mark_text(value: str) -> bytes:
+    """Eight bytes that stand for one text; what stands for other values begins with a bracket."""
+    return hashlib.blake2b(b'"' + value.encode("utf-8", "surrogatepass"), digest_size=8).digest()

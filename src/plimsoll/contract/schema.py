@@ -211,6 +211,14 @@ def _add_temporal(schema: dict[str, Any], field: Field, formats: Formats) -> Non
             _add(schema, {"format": _bound_name(rule, layout, formats)})
 
 
+def layout_of(field: Field) -> Layout | None:
+    """How the dates or times of a field are written; None where it has none with a day."""
+    if field.type not in {LogicalType.DATE, LogicalType.TIMESTAMP}:
+        return None
+    said = {r.name: r.value for r in field.rules}
+    return _layout(field, said.get(RuleName.FORMAT), offset=said.get(RuleName.TIMEZONE))
+
+
 def _layout(field: Field, said: str | None, *, offset: bool | None) -> Layout:
     if said is not None:
         return read_layout(said)

@@ -1,24 +1,22 @@
-"""Parquet files as records, read by DuckDB; one of the places that know it. Needs the extra ``tables``."""
+"""Parquet files as records, read by DuckDB. Needs the extra ``tables``."""
 
 from __future__ import annotations
 
 import base64
 import datetime as dt
 import glob
-import importlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from plimsoll.errors import InputError, MissingExtra
+from plimsoll.engine.duckdb import CONFIG, driver
+from plimsoll.errors import InputError
 
 _BATCH: Final = (
     2_048  # rows taken at once; a row of a megabyte then needs two gigabytes, one of a kilobyte two megabytes
 )
-# Nothing is fetched from anywhere: what reads Parquet is in the package.
-_CONFIG: Final = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 
 def read_parquet(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
@@ -34,12 +32,9 @@ def read_parquet(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
         MissingExtra: DuckDB is not installed.
         InputError: a file is no Parquet file, or is damaged.
     """
-    try:
-        duckdb = importlib.import_module("duckdb")
-    except ImportError as why:
-        raise MissingExtra("tables", "a Parquet file") from why
+    duckdb = driver("a Parquet file")
     names = [glob.escape(str(path)) for path in paths]
-    with duckdb.connect(config=_CONFIG) as connection:
+    with duckdb.connect(config=CONFIG) as connection:
         try:
             rows = connection.execute("SELECT * FROM read_parquet(?, union_by_name = true)", [names])
             columns = [column[0] for column in rows.description]

@@ -1,0 +1,1 @@
+"""Tables held to their contracts: files of records, as they lie."""
