@@ -19,7 +19,7 @@ from plimsoll.errors import UsageError
 from plimsoll.model.decision import Fault, Reason
 
 
-class Checked(msgspec.Struct, frozen=True):
+class Checked(msgspec.Struct, frozen=True, gc=False):
     """What became of one record."""
 
     value: Any  # after declared coercions; the very object that was given when there were none

@@ -26,7 +26,7 @@ _LISTED: Final = 16  # duplicate keys that reasons name
 _NAME: Final = 80  # characters of a key that a reason repeats
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class Parsed(msgspec.Struct, frozen=True, gc=False):
     """What bytes hold: a value, or the reasons why there is none."""
 
     value: Any = None
@@ -64,6 +64,9 @@ def parse_record(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX
     nested = raw.find(b"{", 1) >= 0 or raw.find(b"[", 1) >= 0  # most records are flat, and these two looks are quick
     if nested and raw.count(b"[") + raw.count(b"{") > max_depth and _is_deeper(value, max_depth):
         return _too_deep(max_depth)
+    # A comma stands before every pair but an object's first. With fewer of them than names were kept, none was dropped.
+    if type(value) is dict and raw.count(b",") < len(value):
+        return Parsed(value)
     again = _ENCODE(value)
     if again != raw and (twice := _duplicates(raw, again)):
         return Parsed(None, twice)

@@ -14,7 +14,7 @@ from plimsoll.contract.parse import MAX_BYTES, MAX_DEPTH
 from plimsoll.model.decision import Fault, Reason
 
 
-class Intake(msgspec.Struct, frozen=True, kw_only=True):
+class Intake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One input, taken in."""
 
     value: Any = None  # what the target is given when the contract changes nothing
