@@ -14,7 +14,8 @@ from plimsoll.contract.rules import Field, LogicalType
 
 ITEM: Final = "[]"  # a step into a list
 VALUE: Final = ".value"  # a step into a map
-_WRITE: Final = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":")).encode
+_QUICKLY: Final = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
+_ANYHOW: Final = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":")).encode
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,5 +105,8 @@ def mark(values: tuple[Any, ...], size: int = 8) -> bytes:
             in four thousand; with 16, never in practice.
     """
     plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
-    written = _WRITE(plain)
-    return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    try:
+        written = _QUICKLY(plain)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # half a character, or no JSON
+        written = _ANYHOW(plain).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(written, digest_size=size).digest()
