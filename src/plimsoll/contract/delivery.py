@@ -7,7 +7,6 @@ Queries are for who has a database: they are listed, and not measured here.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -27,9 +26,6 @@ _NOT_MEASURED: Final = {
     "text": "it is prose for people to read",
     "custom": "it is written for another tool",
 }
-
-
-_STEPS_INTO: Final = frozenset({"[]", ".value"})  # into a list, into a map
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +86,8 @@ class Delivery:
         return checked
 
     def repeated(self) -> tuple[Unique, ...]:
-        """The rules of the record last taken, of which it repeats a value that stood there before."""
-        return tuple(values.rule for values in self._unique if values.repeats)
+        """The rules of whose values one stood there again since this was last asked."""
+        return tuple(values.rule for values in self._unique if values.grew())
 
     def add_unread(self) -> None:
         """One record that could not be read at all."""
@@ -125,47 +121,40 @@ def _of(contract: Contract, record: Field | None) -> list[Unique]:
 class _Values:
     """The values of a unique field, or of a key."""
 
+    _told = 0  # how many had stood there again when that was last asked
+
     def __init__(self, unique: Unique, record: Field | None) -> None:
-        self.rule = unique
-        self.repeats = False  # the record last taken repeats a value
+        self._rule = unique
         self._paths = [_steps(name, record) for name in unique.fields]
         self._seen: set[bytes] = set()
         self._twice = 0
 
     def add(self, value: Any) -> None:
-        before = self._twice
-        self._add(value)
-        self.repeats = self._twice > before
-
-    def _add(self, value: Any) -> None:
-        if len(self._paths) == 1 and len(self._paths[0]) == 1 and type(value) is dict:  # most keys, and much faster
-            found = value.get(self._paths[0][0]) if self._paths[0][0] not in _STEPS_INTO else None
-            if type(found) is str:
-                self._note(_mark_text(found))
-                return
         places = [list(_at(value, path)) for path in self._paths]
         # A field in a list has many values; a key of several fields has one of each.
         for values in zip(*places, strict=False) if len(places) > 1 else ((v,) for v in places[0]):
             if any(v is None for v in values):
                 continue  # what is not there is like nothing else
-            self._note(_mark_text(values[0]) if len(values) == 1 and type(values[0]) is str else _mark(values))
-
-    def _note(self, mark: bytes) -> None:
-        self._twice += mark in self._seen
-        self._seen.add(mark)
+            mark = _mark(values)
+            self._twice += mark in self._seen
+            self._seen.add(mark)
 
     def finding(self) -> Finding:
-        rule = self.rule
+        rule = self._rule
         name = "primaryKey" if rule.primary else "unique"
         said = f"{self._twice:,} values stand there again" if self._twice else "no value stands there twice"
-        return Finding(
-            rule=name,
-            field=", ".join(rule.fields),
-            line=rule.line,
-            holds=not self._twice,
-            failed=self._twice,
-            said=said,
-        )
+        fields, twice = ", ".join(rule.fields), self._twice
+        return Finding(rule=name, field=fields, line=rule.line, holds=not twice, failed=twice, said=said)
+
+    @property
+    def rule(self) -> Unique:
+        """What it is about."""
+        return self._rule
+
+    def grew(self) -> bool:
+        """Whether a value stood there again since this was last asked."""
+        before, self._told = self._told, self._twice
+        return self._twice > before
 
 
 class _Count:
@@ -222,16 +211,9 @@ class _Count:
         holds = rule.operator.holds(figure, rule.limit)
         unit = "%" if rule.percent else ""
         said = f"{figure:g}{unit}, and {rule.operator} {rule.limit}{unit}"
-        failed = 0 if rule.metric == "rowCount" else self._count
-        return Finding(
-            rule=name, field=rule.field, line=rule.line, holds=holds, advice=rule.advice, failed=failed, said=said
-        )
+        found = Finding(rule=name, field=rule.field, line=rule.line, holds=holds, advice=rule.advice, said=said)
+        return found if rule.metric == "rowCount" else msgspec.structs.replace(found, failed=self._count)
 
 
 def _holds(values: list[Any], value: Any) -> bool:
     return any(isinstance(v, bool) is isinstance(value, bool) and v == value for v in values)
-
-
-def _mark_text(value: str) -> bytes:
-    """Eight bytes that stand for one text; what stands for other values begins with a bracket."""
-    return hashlib.blake2b(b'"' + value.encode("utf-8", "surrogatepass"), digest_size=8).digest()

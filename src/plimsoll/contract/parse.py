@@ -65,10 +65,8 @@ def parse_record(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX
     if nested and raw.count(b"[") + raw.count(b"{") > max_depth and _is_deeper(value, max_depth):
         return _too_deep(max_depth)
     # A comma stands before every pair but an object's first. With fewer of them than names were kept, none was dropped.
-    if type(value) is dict and raw.count(b",") < len(value):
-        return Parsed(value)
-    again = _ENCODE(value)
-    if again != raw and (twice := _duplicates(raw, again)):
+    surely = type(value) is dict and raw.count(b",") < len(value)
+    if not surely and (again := _ENCODE(value)) != raw and (twice := _duplicates(raw, again)):
         return Parsed(None, twice)
     return Parsed(value)
 

@@ -17,6 +17,8 @@ MEMORY_MB: Final = 640  # of the database; what is above goes to a folder beside
 _BATCH: Final = 2_048  # rows taken at once
 # Nothing is fetched from anywhere: what reads these files is in the package.
 CONFIG: Final = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+# What the driver raises of its own where a damaged file gives it bytes for a text.
+OUTSIDE: Final = (RuntimeError, UnicodeDecodeError)
 # Kinds of errors whose words can hold a value of the data.
 _WITH_VALUES: Final = ("ConversionException", "InvalidInputException", "OutOfRangeException", "ConstraintException")
 
@@ -76,8 +78,8 @@ class Database:
         try:
             found = self._connection.sql(f"SELECT * FROM {source}")
             return {name: _column(kind) for name, kind in zip(found.columns, found.types, strict=True)}
-        except self._duckdb.Error as why:
-            raise self._failed(why) from why
+        except (self._duckdb.Error, *OUTSIDE) as why:
+            raise QueryFailed(said_of(why)) from why
 
     def run(self, sql: str, *values: Any) -> None:
         """Run a statement.
@@ -91,8 +93,8 @@ class Database:
         """
         try:
             self._connection.execute(sql, values or None)
-        except self._duckdb.Error as why:
-            raise self._failed(why) from why
+        except (self._duckdb.Error, *OUTSIDE) as why:
+            raise QueryFailed(said_of(why)) from why
 
     def row(self, sql: str, *values: Any) -> tuple[Any, ...]:
         """The first row that a query gives."""
@@ -112,16 +114,15 @@ class Database:
             found = self._connection.execute(sql, values or None)
             while batch := found.fetchmany(_BATCH):
                 yield from batch
-        except self._duckdb.Error as why:
-            raise self._failed(why) from why
-
-    def _failed(self, why: Exception) -> QueryFailed:
-        return QueryFailed(said_of(why))
+        except (self._duckdb.Error, *OUTSIDE) as why:
+            raise QueryFailed(said_of(why)) from why
 
 
 def said_of(why: Exception) -> str:
     """What an error of the database says, without a value of the data in it."""
     said, kind = str(why).partition("\n")[0], type(why).__name__
+    if isinstance(why, OUTSIDE):
+        return "a name or a value in it is no text"
     return kind if kind in _WITH_VALUES and "Parquet" not in said else said
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from plimsoll.engine.duckdb import CONFIG, driver
+from plimsoll.engine.duckdb import CONFIG, OUTSIDE, driver, said_of
 from plimsoll.errors import InputError
 
 _BATCH: Final = (
@@ -41,8 +41,8 @@ def read_parquet(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
             while batch := rows.fetchmany(_BATCH):
                 for row in batch:
                     yield {name: plain(value) for name, value in zip(columns, row, strict=True)}
-        except duckdb.Error as why:
-            said = str(why).partition("\n")[0]
+        except (duckdb.Error, *OUTSIDE) as why:
+            said = said_of(why)
             raise InputError(
                 f"'{paths[0]}' cannot be read as Parquet: {said}", fix="give a whole Parquet file"
             ) from why
