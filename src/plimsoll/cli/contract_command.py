@@ -235,5 +235,11 @@ _KINDS = {
     ChangeKind.UNDECLARED_SOURCE: "no contract names this source",
     ChangeKind.UNDECLARED_CONSUMER: "no contract names the consumer {}",
 }
-_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "changes": _changes}
-_ACTIONS = {"infer": _infer, "lint": _lint, "diff": _diff, "check": run_check, "history": run_history}
+_ACTIONS = {
+    "infer": _infer,
+    "lint": _lint,
+    "diff": _diff,
+    "check": run_check,
+    "history": run_history,
+    "changes": _changes,
+}
