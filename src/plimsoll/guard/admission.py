@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from plimsoll.contract import Checker
+from plimsoll.contract.arrivals import SourceRule
+from plimsoll.guard.arrivals import Arrivals
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
+from plimsoll.ledger import Draft
 from plimsoll.model.decision import Disposition, Tier, Verdict
+from plimsoll.model.input_note import InputRecord, SourceState
 
 
 class Admission:
@@ -16,10 +20,24 @@ class Admission:
     Args:
         inputs: the contract of each declared source, by source name.
         default_input: the contract of every other source; None: such input is not checked.
+        rules: what sources have promised, and what stands in for them, by source name.
+        arrivals: holds records against that; guards of other releases may be given the same.
+        tell: writes an entry with the decision.
     """
 
-    def __init__(self, inputs: Mapping[str, Checker], default_input: Checker | None) -> None:
+    def __init__(
+        self,
+        inputs: Mapping[str, Checker],
+        default_input: Checker | None,
+        *,
+        rules: Mapping[str, SourceRule],
+        arrivals: Arrivals,
+        tell: Callable[[Draft], None],
+    ) -> None:
         self.controls = Controls()
+        self.rules = rules
+        self.arrivals = arrivals
+        self._tell = tell
         self._inputs = inputs
         self._default_input = default_input
 
@@ -29,8 +47,12 @@ class Admission:
         if kind is None:
             passage.end(Disposition.REFUSED, f"{passage.type[:80]!a} is not a declared decision type")
             return False
-        if not self._keeps_contract(passage):
-            passage.end(Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")
+        keeps = self._keeps_contract(passage)
+        if self.rules and (rule := self.rules.get(passage.source)) is not None:
+            check = self._inputs[passage.source]
+            keeps = self.arrivals.judge(passage, rule, self.rules, keeps=keeps, check=check, tell=self._tell)
+        if not keeps:
+            _leave(passage)
             return False
         # Where the record may go is ruled on for each target, just before it is asked: see `border`.
         if kind.tier is Tier.HUMAN_ONLY:
@@ -68,3 +90,15 @@ class Admission:
             return False
         passage.verdict = Verdict.COERCED if checked.coerced else Verdict.VALID
         return True
+
+
+def _leave(passage: Passage) -> None:
+    """How it ends when there is nothing to ask with."""
+    if passage.why:
+        return  # it has ended already
+    if passage.intake.absent:  # and nothing says what is to be done then
+        passage.verdict, passage.broken = Verdict.NONE, ()
+        passage.input_note = InputRecord(found=(SourceState.UNAVAILABLE,), why=(passage.intake.absent,))
+        passage.end(Disposition.SHED, f"source-{SourceState.UNAVAILABLE}")
+    else:
+        passage.end(Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")

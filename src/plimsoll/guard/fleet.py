@@ -256,6 +256,7 @@ class Fleet(Guard):
             _LOG.error("the release %s cannot be opened: %s", release, error)
             return
         guard.used = self.used  # what a release used stays counted when it is closed
+        guard._admission.arrivals = self._admission.arrivals  # noqa: SLF001 - a source sends its records to all of them
         guard.stand_by(_Standby(guard.others, lambda: self._before(guard)))
         with self._change:
             self._failed.pop(release, None)

@@ -15,9 +15,11 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from plimsoll.contract import Checker
+from plimsoll.contract.arrivals import SourceRule
 from plimsoll.errors import Conflict, UsageError
 from plimsoll.guard.addressee import ANSWER, Addressee
 from plimsoll.guard.admission import Admission
+from plimsoll.guard.arrivals import Arrivals, SourceHealth
 from plimsoll.guard.border import Border
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.health import Health
@@ -44,6 +46,7 @@ from plimsoll.policy import SourcesVerdict, rule_on_sources
 R = TypeVar("R")
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
 _NONE: Final[Mapping[str, Target]] = MappingProxyType({})
+_NO_RULES: Final[Mapping[str, SourceRule]] = MappingProxyType({})
 
 
 class Guard:
@@ -70,6 +73,8 @@ class Guard:
         others: Mapping[str, Target] = _NONE,
         spend: Spend | None = None,
         chance: Callable[[], float] = random.random,
+        source_rules: Mapping[str, SourceRule] = _NO_RULES,
+        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Put together from parts; `plimsoll.Guard.open` does it from a manifest.
 
@@ -88,16 +93,24 @@ class Guard:
                 so that it may change; those that are in it last are closed with the guard.
             spend: asked before each attempt, closed with the guard; None: calls cost nothing that is counted.
             chance: draws uniformly from [0, 1), for the pauses before retries.
+            source_rules: what sources have promised, and what stands in for them, by source name.
+            clock_ns: UTC nanoseconds, by which the age of records and the silence of sources count.
         """
         self.settings = settings
         self.ledger = ledger
         self._hold_to_release = hold_to_release
         self._spend = spend
         self.used = Used()
-        self._admission = Admission(inputs, default_input)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
+        self._admission = Admission(
+            inputs,
+            default_input,
+            rules=source_rules,
+            arrivals=Arrivals(ledger, settings.system, clock_ns=clock_ns),
+            tell=self._recorder.note,
+        )
         self._lanes = Lanes(
             settings,
             self._outlet,
@@ -177,7 +190,7 @@ class Guard:
             The id of the entry.
         """
         passage = self._begin(type, input, subject, source, "", "", None)
-        passage.principal = principal
+        passage.principal, passage.is_copy = principal, True
         if self._admission.needs_target(passage) and not self._live.at_once(passage):
             finish(self._live.follow(passage, FROM_THREAD))
         draft = draft_of(passage, self.settings, passage.steps())
@@ -215,6 +228,8 @@ class Guard:
             raise
         steps = passage.steps()
         record = self._recorder.write(draft_of(passage, self.settings, steps), mine)
+        if passage.is_good:
+            self._admission.arrivals.remember(passage, record)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
 
@@ -312,6 +327,8 @@ class Guard:
             raise
         steps = passage.steps()
         record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
+        if passage.is_good:
+            self._admission.arrivals.remember(passage, record)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
 
@@ -440,6 +457,27 @@ class Guard:
             trouble="" if trouble is None else str(trouble),
         )
 
+    # -- its sources
+
+    def sources(self) -> tuple[SourceHealth, ...]:
+        """How the sources stand that have promised something, or for which something stands in.
+
+        Raises:
+            StoreError: the ledger cannot be asked what has come in other processes.
+        """
+        return self._admission.arrivals.health(self._admission.rules)
+
+    def look_at_sources(self) -> None:
+        """Record sources that have fallen silent, and that speak again; `plimsoll serve` looks every second.
+
+        Silence is the one trouble that no decision brings to light.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        if self._admission.rules:
+            self._admission.arrivals.look(self._admission.rules)
+
     # -- its targets
 
     @property
@@ -484,6 +522,7 @@ class Guard:
         self._lanes.begin_anew()
         self._recorder.forget()
         self._admission.controls = Controls()
+        self._admission.arrivals.begin_anew()
         self._follow()
 
     def close(self) -> None:
@@ -501,6 +540,7 @@ class Guard:
             steps.callback(self._lanes.close, with_targets=mine)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
+                steps.callback(self.look_at_sources)
                 steps.callback(follower.close)
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ import msgspec
 
 from plimsoll.contract import parse_record
 from plimsoll.model.decision import Fault, Reason
+from plimsoll.model.unavailable import Unavailable
 
 MAX_BYTES: Final = 1 << 20  # a larger record is quarantined unread: parsing it would stall every other caller
 MAX_DEPTH: Final = 64  # deeper nesting is no record anyone designed, and costs stack in everything downstream
@@ -24,6 +25,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes = b""  # what came, when it is not JSON
     parsed: bool = False  # the value was parsed from bytes, so it is plain JSON already
     reasons: tuple[Reason, ...] = ()  # why it cannot be read at all
+    absent: str = ""  # why there is no record at all: its source gave none; "" where there is one
 
     def plain(self) -> Any:
         """The value as JSON reads it back: lists for tuples and arrays, text for dates and bytes."""
@@ -62,11 +64,16 @@ def _from_bytes(raw: bytes) -> Intake:
 
 def _from_foreign(given: Any) -> Intake:
     """The slow path, for values that hold arrays or other things JSON has no form for."""
+    if isinstance(given, Unavailable):
+        return Intake(absent=given.why or "it gave no record", reasons=(_ABSENT,))
     try:
         encoded = _LENIENT.encode(given)
     except (TypeError, ValueError, RecursionError, NotImplementedError) as why:
         return _unreadable(given, why)
     return _bounded(given, encoded)
+
+
+_ABSENT: Final = Reason(fault=Fault.MISSING, path="", rule="available", expected="a record", found="none")
 
 
 def _bounded(given: Any, encoded: bytes) -> Intake:

@@ -13,6 +13,7 @@ from plimsoll.guard.settings import GuardedType
 from plimsoll.model.cited import Cited
 from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
 from plimsoll.model.egress import EgressNote
+from plimsoll.model.input_note import InputRecord
 from plimsoll.model.principal import Principal
 from plimsoll.policy import Admitted
 
@@ -86,6 +87,9 @@ class Passage(msgspec.Struct, kw_only=True):
     verdict: Verdict = Verdict.NONE
     coerced: tuple[str, ...] = ()
     broken: tuple[Reason, ...] = ()
+    input_note: InputRecord | None = None
+    is_good: bool = False  # its input may stand in for a later one of its source
+    is_copy: bool = False  # of a decision that another release took: it counts for nothing
     result: Result | None = None
     output: bytes | None = None
     output_verdict: Verdict = Verdict.NONE

@@ -26,6 +26,7 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         via=passage.way,
         why=passage.why,
         source=passage.source,
+        input_note=passage.input_note,
         contract=passage.contract,
         verdict=passage.verdict,
         coerced=passage.coerced,
@@ -104,6 +105,7 @@ def answer_of(passage: Passage, release: str, record: str, steps: tuple[StepReco
         broken=passage.broken or passage.output_broken,
         retry_after_s=passage.retry_after_s if passage.disposition in _WITH_RETRY_AFTER else None,
         steps=_told(steps) if steps else (),
+        input_note=None if passage.input_note is None else passage.input_note.told,
     )
 
 
@@ -125,6 +127,7 @@ def answer_again(kept: DecisionRecord, record: str, kind: GuardedType | None) ->
         broken=kept.broken or kept.output_broken,
         replayed=True,
         steps=_told(kept.steps),
+        input_note=None if kept.input_note is None else kept.input_note.told,
     )
 
 

@@ -21,8 +21,9 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 class Recorder:
     """Makes records durable, or enqueues them, as the manifest says.
 
-    Changes of breakers wait here until the next decision is written, and go into the same transaction: that is the
-    decision which brought the change about, or one that came by at the same time. What could not be written waits on.
+    Changes of breakers and troubles of sources wait here until the next decision is written, and go into the same
+    transaction: that is the decision which brought the change about, or one that came by at the same time. What could
+    not be written waits on.
 
     Args:
         ledger: where everything is recorded; it is closed by who opened it.
@@ -36,14 +37,14 @@ class Recorder:
         self._once = once
         self._system = system
         self._batched = batched
-        self._changes: deque[BreakerChange] = deque()
+        self._changes: deque[BreakerChange | Draft] = deque()
 
     @property
     def unrecorded(self) -> int:
         """Changes that wait to be written."""
         return len(self._changes)
 
-    def note(self, change: BreakerChange) -> None:
+    def note(self, change: BreakerChange | Draft) -> None:
         """Take a change, to be written with the next decision."""
         self._changes.append(change)
 
@@ -90,7 +91,7 @@ class Recorder:
             raise
 
     def _write(
-        self, draft: Draft, mine: Reservation | None, changes: list[BreakerChange], also: tuple[Draft, ...]
+        self, draft: Draft, mine: Reservation | None, changes: list[BreakerChange | Draft], also: tuple[Draft, ...]
     ) -> str:
         if mine is None and self._batched:
             record = self._ledger.enqueue(draft)
@@ -112,16 +113,16 @@ class Recorder:
         except Taken:  # it took longer than its lease, and somebody else has the key now: it is recorded all the same
             return self._ledger.transact(drafts)[0]
 
-    def _take(self) -> list[BreakerChange]:
-        changes = []
+    def _take(self) -> list[BreakerChange | Draft]:
+        changes = list[BreakerChange | Draft]()
         try:
             while True:
                 changes.append(self._changes.popleft())
         except IndexError:
             return changes
 
-    def _put_back(self, changes: list[BreakerChange]) -> None:
+    def _put_back(self, changes: list[BreakerChange | Draft]) -> None:
         self._changes.extendleft(reversed(changes))
 
-    def _entry(self, change: BreakerChange) -> Draft:
-        return Draft(kind="breaker", system=self._system, body=_ENCODE(change))
+    def _entry(self, change: BreakerChange | Draft) -> Draft:
+        return change if isinstance(change, Draft) else Draft(kind="breaker", system=self._system, body=_ENCODE(change))

@@ -1,0 +1,138 @@
+"""When the latest record of each source came, over all processes; and which of them have fallen silent.
+
+It is no history, so it stands in the ledger's reservations. What is history, that a source fell silent and spoke again,
+is an entry; one process alone writes it, and a crash between two looks loses nothing of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import Final
+
+import msgspec
+
+from plimsoll.contract.arrivals import SourceRule, silent_for, span
+from plimsoll.guard.last_good import Good
+from plimsoll.ledger import Draft, Ledger, Op, Release, Replace, Reservation, Reserve, Taken
+from plimsoll.model.input_note import SourceState, SourceTrouble
+
+GRACE_S: Final = 5.0  # other processes leave word of what has come every second
+
+
+class _Word(msgspec.Struct, frozen=True):
+    """What one process tells the others of a source."""
+
+    came_ns: int = 0  # when its latest record came
+    good: Good | None = None  # the last one about no subject that kept its contract
+
+
+class Marks:
+    """Of one system, in this process.
+
+    Args:
+        ledger: where word is left.
+        system: whose sources.
+    """
+
+    def __init__(self, ledger: Ledger, system: str) -> None:
+        self._ledger = ledger
+        self._came = f"source-came:{system}"
+        self._silent = f"source-silent:{system}"
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """As it was made: also after a fork."""
+        self._lock = threading.Lock()
+        self._seen: dict[str, _Word] = {}  # source -> what came here
+        self._left: dict[str, _Word] = {}  # source -> what word was left of
+
+    def saw(self, source: str, time_ns: int) -> None:
+        """A record has come."""
+        self._see(source, _Word(came_ns=time_ns))
+
+    def keep(self, source: str, good: Good) -> None:
+        """It may stand in for a later one, also when this process has ended."""
+        self._see(source, _Word(good=good))
+
+    def _see(self, source: str, word: _Word) -> None:
+        with self._lock:
+            self._seen[source] = _later(self._seen.get(source, _NONE), word)
+
+    def latest(self, source: str, here_ns: int = 0) -> int:
+        """When the latest record came, wherever; 0: none has. Raises StoreError."""
+        return max(here_ns, self._seen.get(source, _NONE).came_ns, self._word(source).came_ns)
+
+    def good(self, source: str) -> Good | None:
+        """The last good record about no subject, wherever it came. Raises StoreError."""
+        return _later(self._seen.get(source, _NONE), self._word(source)).good
+
+    def _word(self, source: str) -> _Word:
+        return _read(self._ledger.reservation(self._came, source))
+
+    def leave(self) -> None:
+        """Leave word of what has come here. Raises StoreError."""
+        with self._lock:
+            new = {source: word for source, word in self._seen.items() if word != self._left.get(source)}
+        for source, word in new.items():
+            held = self._ledger.reservation(self._came, source)
+            value = msgspec.json.encode(_later(_read(held), word))
+            op: Op = Reserve(space=self._came, key=source, value=value)
+            if held is not None:
+                op = Replace(space=self._came, key=source, fence=held.fence, value=value)
+            with contextlib.suppress(Taken):  # another process was there just now; the next look sees whose is later
+                self._ledger.apply([op])
+                self._left[source] = word
+
+    def silence(self, rule: SourceRule, now_ns: int) -> SourceTrouble | None:
+        """What is to be recorded of a source now: that it fell silent, or spoke again; None: nothing.
+
+        Raises:
+            StoreError: the ledger cannot be asked.
+        """
+        if rule.silence_s is None:
+            return None
+        last_ns = self.latest(rule.source)
+        held = self._ledger.reservation(self._silent, rule.source)
+        why = silent_for(last_ns, rule, now_ns, grace_s=GRACE_S)
+        if bool(why) == (held is not None):
+            return None
+        since_ns = last_ns if held is None else int(held.value)  # of the last record before the silence
+        gap_s = (last_ns - since_ns) / 1e9
+        return SourceTrouble(
+            source=rule.source,
+            state=SourceState.SILENT,
+            began=bool(why),
+            why=why or f"a record has come after {span(gap_s)}; promised is {rule.silence}",
+            owner=rule.owner,
+            time_ns=now_ns,
+            process=os.getpid(),
+            lasted_s=None if why else round(gap_s, 3),
+        )
+
+    def record(self, trouble: SourceTrouble, entry: Draft) -> bool:
+        """Write it down, unless another process has; whether it was written here. Raises StoreError."""
+        held = self._ledger.reservation(self._silent, trouble.source)
+        if trouble.began == (held is not None):
+            return False
+        op: Op = Reserve(space=self._silent, key=trouble.source, value=str(self.latest(trouble.source)).encode())
+        if held is not None:
+            op = Release(space=self._silent, key=trouble.source, fence=held.fence)
+        try:
+            self._ledger.transact([entry], (op,))
+        except Taken:
+            return False
+        return True
+
+
+_NONE: Final = _Word()
+
+
+def _read(held: Reservation | None) -> _Word:
+    return _NONE if held is None else msgspec.json.decode(held.value, type=_Word)
+
+
+def _later(one: _Word, other: _Word) -> _Word:
+    good = max((w.good for w in (one, other) if w.good is not None), key=lambda g: g.time_ns, default=None)
+    return _Word(came_ns=max(one.came_ns, other.came_ns), good=good)
