@@ -50,6 +50,7 @@ def document(guard: Guard) -> bytes:
                     _header("Idempotency-Key", "The same key and record give the recorded answer again."),
                     _header("Plimsoll-Subject", "The person or case it is about; percent-encoded UTF-8."),
                     _header("Plimsoll-Source", "The declared source it came from; it chooses the contract."),
+                    _header("Plimsoll-Unavailable", "Why the source gave no record; the body is empty then."),
                     *_FOR_WHOM,
                 ],
                 body={"application/json": {}, "application/jsonl": {"schema": {"type": "string"}}},

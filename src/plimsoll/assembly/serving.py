@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,8 +17,10 @@ from plimsoll.assembly.guard import Guard, end_streams_of_the_dead
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger import Taken
 from plimsoll.model.breaker import BreakerState
+from plimsoll.model.input_note import SourceState
 from plimsoll.rollout import exceptions
 
+_LOG: Final = logging.getLogger("plimsoll.guard")
 LONGEST_S: Final = 60.0  # without any deadline, a synchronous target would hold up the loop of everybody's requests
 
 
@@ -35,6 +38,13 @@ class Keeper:
     def look(self) -> None:
         """Record the end of streams whose process died. Blocks; takes some milliseconds where nothing is to be done."""
         self.left_open = end_streams_of_the_dead(self._guard.ledger, self._guard.settings.system)
+
+    def look_at_sources(self) -> None:
+        """Record sources that have fallen silent, and that speak again; leave word of what came here. Blocks."""
+        try:
+            self._guard.look_at_sources()
+        except PlimsollError as error:
+            _LOG.warning("the sources are looked at later: %s", error)
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +64,12 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             yield "plimsoll_target_waiting", target.target, target.waiting
             if target.breaker is not None:
                 yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
+        for source in self.guard.sources():
+            for state in SourceState:
+                yield "plimsoll_source_trouble", f"{source.source}: {state}", float(state in source.states)
+            yield "plimsoll_source_stood_in", source.source, source.stood_in
+            if source.last_ns:
+                yield "plimsoll_source_age_seconds", source.source, max(0.0, time.time() - source.last_ns / 1e9)
         yield "plimsoll_streams_left_open", self.guard.settings.system, self.keeper.left_open
 
 
@@ -81,7 +97,7 @@ def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> It
             tokens=tokens,
             keeper=Keeper(guard),
             checks={"ledger": _ledger_check(guard), "control": _steered(guard), "releases": lambda: guard.trouble},
-            notes={"exception": _excepted(guard)},
+            notes={"exception": _excepted(guard), "sources": _in_trouble(guard)},
         )
 
 
@@ -110,6 +126,16 @@ def _excepted(guard: Guard, clock_ns: Callable[[], int] = time.time_ns) -> Calla
         if live is None:
             return ""
         return f"the live release is live on an exception {'that ended at' if live.ended else 'until'} {live.until}"
+
+    return note
+
+
+def _in_trouble(guard: Guard) -> Callable[[], str]:
+    """Which sources are in trouble; decisions are taken all the same, as their contracts declare."""
+
+    def note() -> str:
+        found = [f"'{source.source}' is {' and '.join(source.states)}" for source in guard.sources() if source.states]
+        return "; ".join(found)
 
     return note
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from plimsoll.contract import Checker
 from plimsoll.contract.arrivals import SourceRule
-from plimsoll.contract.terms import Use
+from plimsoll.contract.terms import FallbackStep, Use
 from plimsoll.errors import InvalidFile, Problem, Where
 from plimsoll.model.words import nearest
 
@@ -27,7 +27,7 @@ def check_stand_ins(rules: Mapping[str, SourceRule], checkers: Mapping[str, Chec
     for source, rule in rules.items():
         checker = checkers[source]
         for step in () if rule.fallback is None else rule.fallback.steps.values():
-            said = _why_not(step.use, step.value, step.source, checker, checkers)
+            said = _why_not(step, checker, sorted(checkers.keys() - {source}))
             if said:
                 place = Where(file=checker.contract.file, line=step.line, column=1)
                 problems[checker.contract.file, step.line] = Problem(
@@ -37,15 +37,16 @@ def check_stand_ins(rules: Mapping[str, SourceRule], checkers: Mapping[str, Chec
         raise InvalidFile(next(iter(problems))[0], tuple(problems.values()))
 
 
-def _why_not(
-    use: Use, value: object, other: str, checker: Checker, checkers: Mapping[str, Checker]
-) -> tuple[str, str] | None:
-    if use is Use.OTHER_SOURCE and other not in checkers:
-        near = nearest(other, checkers)
-        fix = f"did you mean '{near}'?" if near else f"there are: {', '.join(sorted(checkers)) or 'none'}"
-        return f"no contract under data.inputs has a source '{other}'", fix
-    if use is Use.DEFAULT:
-        reasons = checker.check(msgspec.json.decode(msgspec.json.encode(value))).reasons
+def _why_not(step: FallbackStep, checker: Checker, others: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with a step, and what to do; None: nothing is."""
+    if step.use is Use.OTHER_SOURCE and step.source not in others:
+        near = nearest(step.source, others)
+        fix = (
+            f"did you mean '{near}'?" if near else f"there are: {', '.join(others)}" if others else "there is no other"
+        )
+        return f"no contract under data.inputs has a source '{step.source}'", fix
+    if step.use is Use.DEFAULT:
+        reasons = checker.check(msgspec.json.decode(msgspec.json.encode(step.value))).reasons
         if reasons:
             first = reasons[0]
             said = f"the default value breaks the contract: '{first.path}' {first.rule}, expected is {first.expected}"

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from plimsoll.contract.arrivals import SourceRule
 from plimsoll.errors import PlimsollError
 from plimsoll.guard.canary import Block, Comparison, Tally
 from plimsoll.guard.guard import Guard
@@ -169,6 +170,11 @@ class Fleet(Guard):
             return self
         found = self._apart.get(release)
         return None if found is None else found.guard
+
+    @property
+    def _source_rules(self) -> Mapping[str, SourceRule]:
+        live = self._guard_of(self.live)
+        return (live or self)._admission.rules  # noqa: SLF001 - guards are of one kind
 
     def _before(self, asking: Guard) -> Target | None:
         """What answers for the release before the asking one; before a canary it is the live one. None: not here."""

@@ -465,7 +465,7 @@ class Guard:
         Raises:
             StoreError: the ledger cannot be asked what has come in other processes.
         """
-        return self._admission.arrivals.health(self._admission.rules)
+        return self._admission.arrivals.health(self._source_rules)
 
     def look_at_sources(self) -> None:
         """Record sources that have fallen silent, and that speak again; `plimsoll serve` looks every second.
@@ -475,8 +475,12 @@ class Guard:
         Raises:
             StoreError: it could not be written.
         """
-        if self._admission.rules:
-            self._admission.arrivals.look(self._admission.rules)
+        if self._source_rules:
+            self._admission.arrivals.look(self._source_rules)
+
+    @property
+    def _source_rules(self) -> Mapping[str, SourceRule]:
+        return self._admission.rules
 
     # -- its targets
 

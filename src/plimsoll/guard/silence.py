@@ -45,37 +45,41 @@ class Marks:
     def begin_anew(self) -> None:
         """As it was made: also after a fork."""
         self._lock = threading.Lock()
-        self._seen: dict[str, _Word] = {}  # source -> what came here
+        self._came_here: dict[str, int] = {}  # by source, as in `_Word`
+        self._good_here: dict[str, Good] = {}
         self._left: dict[str, _Word] = {}  # source -> what word was left of
 
     def saw(self, source: str, time_ns: int) -> None:
-        """A record has come."""
-        self._see(source, _Word(came_ns=time_ns))
+        """A record has come; whoever tells so for a source does it in turn."""
+        if time_ns > self._came_here.get(source, 0):
+            self._came_here[source] = time_ns
 
     def keep(self, source: str, good: Good) -> None:
         """It may stand in for a later one, also when this process has ended."""
-        self._see(source, _Word(good=good))
-
-    def _see(self, source: str, word: _Word) -> None:
         with self._lock:
-            self._seen[source] = _later(self._seen.get(source, _NONE), word)
+            known = self._good_here.get(source)
+            if known is None or known.time_ns <= good.time_ns:
+                self._good_here[source] = good
 
     def latest(self, source: str, here_ns: int = 0) -> int:
         """When the latest record came, wherever; 0: none has. Raises StoreError."""
-        return max(here_ns, self._seen.get(source, _NONE).came_ns, self._word(source).came_ns)
+        return max(here_ns, self._came_here.get(source, 0), self._word(source).came_ns)
 
     def good(self, source: str) -> Good | None:
         """The last good record about no subject, wherever it came. Raises StoreError."""
-        return _later(self._seen.get(source, _NONE), self._word(source)).good
+        return _later(self._here(source), self._word(source)).good
+
+    def _here(self, source: str) -> _Word:
+        return _Word(came_ns=self._came_here.get(source, 0), good=self._good_here.get(source))
 
     def _word(self, source: str) -> _Word:
         return _read(self._ledger.reservation(self._came, source))
 
     def leave(self) -> None:
         """Leave word of what has come here. Raises StoreError."""
-        with self._lock:
-            new = {source: word for source, word in self._seen.items() if word != self._left.get(source)}
-        for source, word in new.items():
+        for source, word in {source: self._here(source) for source in tuple(self._came_here)}.items():
+            if word == self._left.get(source):
+                continue
             held = self._ledger.reservation(self._came, source)
             value = msgspec.json.encode(_later(_read(held), word))
             op: Op = Reserve(space=self._came, key=source, value=value)
@@ -126,11 +130,8 @@ class Marks:
         return True
 
 
-_NONE: Final = _Word()
-
-
 def _read(held: Reservation | None) -> _Word:
-    return _NONE if held is None else msgspec.json.decode(held.value, type=_Word)
+    return _Word() if held is None else msgspec.json.decode(held.value, type=_Word)
 
 
 def _later(one: _Word, other: _Word) -> _Word:
