@@ -59,9 +59,13 @@ class Arrivals:
         ledger: where decisions and troubles are recorded.
         system: whose.
         clock_ns: UTC nanoseconds.
+        is_staging: sources are cut on purpose: it is recorded, and not said in the log.
     """
 
-    def __init__(self, ledger: Ledger, system: str, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, ledger: Ledger, system: str, *, clock_ns: Callable[[], int] = time.time_ns, is_staging: bool = False
+    ) -> None:
+        self._is_staging = is_staging
         self.good = LastGood(ledger)
         self.marks = Marks(ledger, system)
         self._ledger = ledger
@@ -283,6 +287,8 @@ class Arrivals:
         return Draft(kind=TROUBLE, system=self._system, body=_ENCODE(trouble))
 
     def _log(self, trouble: SourceTrouble) -> None:
+        if self._is_staging:
+            return
         who = f"{trouble.owner} is told" if trouble.owner else "its contract names nobody to be told"
         began = "is" if trouble.began else "is no longer"
         _LOG.warning("the source '%s' %s %s: %s; %s", trouble.source, began, trouble.state, trouble.why, who)

@@ -108,7 +108,7 @@ class Guard:
             inputs,
             default_input,
             rules=source_rules,
-            arrivals=Arrivals(ledger, settings.system, clock_ns=clock_ns),
+            arrivals=Arrivals(ledger, settings.system, clock_ns=clock_ns, is_staging=settings.rehearsal),
             tell=self._recorder.note,
         )
         self._lanes = Lanes(
@@ -477,6 +477,11 @@ class Guard:
         """
         if self._source_rules:
             self._admission.arrivals.look(self._source_rules)
+
+    def forget_sources(self) -> None:
+        """As if no record had come from any source yet; for a staging copy in which they are cut."""
+        self._admission.arrivals.good.forget()
+        self._admission.arrivals.begin_anew()
 
     @property
     def _source_rules(self) -> Mapping[str, SourceRule]:

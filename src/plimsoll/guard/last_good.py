@@ -41,6 +41,11 @@ class LastGood:
         """After a fork: who held the lock is not here."""
         self._lock = threading.Lock()
 
+    def forget(self) -> None:
+        """None is known any more."""
+        with self._lock:
+            self._found.clear()
+
     def remember(self, source: str, subject: str | None, good: Good) -> None:
         """This is the last one now, unless a later one is known."""
         key = (source, subject or "")
