@@ -42,3 +42,23 @@ def test_what_could_not_stand_in_is_refused_with_its_line_before_it_is_needed(sy
     assert said in problem.message
     assert fix in problem.fix
     assert str(problem.where).endswith("numbers.odcs.yaml:16:1")
+
+
+@pytest.mark.parametrize(
+    ("over", "classification", "said"),
+    [("countre", "", "has a source 'countre'"), ("other", ", classification: restricted", "'size' is not classified")],
+)
+def test_a_precedence_that_could_not_be_kept_is_refused_with_its_line(system, over, classification, said):
+    field = "      - {name: size, logicalType: integer%s}\n"
+    declared = (
+        "customProperties:\n  - property: plimsollPrecedence\n"
+        "    value: {key: [number], fields: [size], within: 1 h, over: [%s]}\n"
+    )
+    system.write("numbers.odcs.yaml", CONTRACT + field % "" + declared % over)
+    system.write("other.odcs.yaml", CONTRACT.replace("counter", "other") + field % classification)
+    system.change("data", "inputs", to=["numbers.odcs.yaml", "other.odcs.yaml"])
+    system.project()
+    with pytest.raises(InvalidFile) as caught, Guard.open(system.folder):
+        pass
+    assert said in str(caught.value)
+    assert "numbers.odcs.yaml:17:1" in str(caught.value)

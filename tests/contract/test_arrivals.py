@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from plimsoll.contract import read_contract
 from plimsoll.contract.arrivals import Share, Standing, absent, arrived, rules_of, silent_for, span, too_old
+from plimsoll.errors import InvalidFile
 from plimsoll.model.input_note import SourceState
 
 NOON = int(dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC).timestamp()) * 10**9
@@ -186,3 +187,22 @@ def test_a_broken_record_says_nothing_of_its_age():
 
 def test_durations_are_written_for_people():
     assert [span(s) for s in (0.25, 90, 7200, 86400, 172800)] == ["0.25 s", "90 s", "2 h", "24 h", "2 days"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("{fields: [rate], within: 1 h}", "has no 'key'"),
+        ("{key: [note], within: 1 h}", "has no 'fields'"),
+        ("{key: [note], fields: [rate]}", "has no 'within'"),
+        ("{key: [note], fields: [note], within: 1 h}", "'note' names the thing"),
+        ("{key: [nota], fields: [rate], within: 1 h}", "nota"),
+        ("{key: [note], fields: [rate], within: 1 h, over: [bank]}", "'bank' is this source itself"),
+        ("{key: [note], fields: [rate], within: 1 h, ower: [x]}", "ower"),
+    ],
+)
+def test_a_precedence_that_says_too_little_or_too_much_is_refused_with_its_line(value, said):
+    with pytest.raises(InvalidFile) as caught:
+        contract(custom=f"{{property: plimsollPrecedence, value: {value}}}")
+    assert any(said in p.message for p in caught.value.problems)
+    assert all(p.where.line == 18 for p in caught.value.problems)

@@ -363,4 +363,83 @@ def test_a_copy_for_another_release_counts_for_nothing(open_with, ledger):
     first = guard.decide("read", GOOD, source="bank")
     guard.shadow("read", Unavailable(), of=first.record, source="bank")
     assert not troubles(ledger)
-    assert guard.sources()[0].states == ()
+    assert (guard.sources()[0].states, guard.sources()[0].stood_in) == ((), 0)
+
+
+# -- two sources, one thing
+
+PRECEDENCE = "[{{property: plimsollPrecedence, value: {{key: [claim], fields: [amount], within: 1 h{over}}}}}]"
+
+
+def speaking(source, over="", coerce=""):
+    text = contract(
+        source,
+        more=f"""
+      - {{name: claim, logicalType: string}}
+      - {{name: amount, logicalType: number{coerce}}}""",
+    )
+    return text.replace("customProperties: []", "customProperties: " + PRECEDENCE.format(over=over))
+
+
+def claim(amount, number="C-1"):
+    return {"rate": 1, "claim": number, "amount": amount}
+
+
+@pytest.fixture
+def open_two(open_with):
+    def make(*, over="", **more):
+        return open_with(speaking("scan", over=over), speaking("fax", **more), target=lambda record: record["amount"])
+
+    return make
+
+
+def test_two_sources_that_say_different_things_of_the_same_are_held_where_neither_goes_before(open_two, record_of):
+    guard = open_two()
+    assert guard.decide("read", claim(10), source="scan").input_note is None
+    assert guard.decide("read", claim(10.0), source="fax").input_note is None, "1 and 1.0 are one number"
+    assert guard.decide("read", claim(99, "C-2"), source="fax").input_note is None
+    answer = guard.decide("read", claim(20), source="fax")
+    assert (answer.disposition, answer.why) == (Disposition.HELD, "source-conflicting")
+    note = record_of(answer)[0].input_note
+    assert note.found == (SourceState.CONFLICTING,)
+    assert note.why == ("'amount' differs from what 'scan' said of the same 0 s ago",)
+
+
+def test_the_source_that_goes_before_is_believed_whichever_comes_first(open_two):
+    guard = open_two(over=", over: [fax]")
+    guard.decide("read", claim(20), source="fax")
+    first = guard.decide("read", claim(10), source="scan")
+    assert (first.output, first.input_note.use) == (10, "precedence")
+    later = guard.decide("read", claim(30), source="fax")
+    assert (later.output, later.input_note.use, later.input_note.record) == (10, "precedence", first.record)
+
+
+def test_what_goes_before_is_mended_as_its_own_contract_says(open_with):
+    mend = ", customProperties: [{property: plimsollCoerce, value: [decimal-comma]}]"
+    guard = open_with(
+        speaking("scan", over=", over: [fax]", coerce=mend), speaking("fax"), target=lambda record: record["amount"]
+    )
+    assert guard.decide("read", claim("10,5"), source="scan").output == 10.5
+    assert guard.decide("read", claim(30), source="fax").output == 10.5
+
+
+def test_what_was_said_longer_ago_than_declared_counts_no_more(open_two, clock):
+    guard = open_two()
+    guard.decide("read", claim(10), source="scan")
+    clock.now_s += 3601
+    assert guard.decide("read", claim(20), source="fax").input_note is None
+
+
+def test_where_what_goes_before_cannot_be_read_a_person_has_it(open_two, ledger):
+    guard = open_two(over=", over: [fax]")
+    guard.decide("read", claim(10), source="scan", subject="me")
+    ledger.erase("me", by="dpo", reason="asked")
+    answer = guard.decide("read", claim(20), source="fax", subject="me")
+    assert (answer.disposition, answer.why) == (Disposition.HELD, "source-conflicting")
+    assert "cannot be read" in answer.input_note.failed
+
+
+def test_records_without_a_whole_key_are_compared_with_nothing(open_two):
+    guard = open_two()
+    for source in ("scan", "fax"):
+        assert guard.decide("read", {"rate": 1, "amount": len(source)}, source=source).input_note is None

@@ -66,6 +66,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
                 yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
         for source in self.guard.sources():
             for state in SourceState:
+                if state is SourceState.CONFLICTING:
+                    continue  # it is of single records, and each says so
                 yield "plimsoll_source_trouble", f"{source.source}: {state}", float(state in source.states)
             yield "plimsoll_source_stood_in", source.source, source.stood_in
             if source.last_ns:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from plimsoll.contract import Checker
+from plimsoll.contract import Checker, Contract
 from plimsoll.contract.arrivals import SourceRule
 from plimsoll.contract.terms import FallbackStep, Use
 from plimsoll.errors import InvalidFile, Problem, Where
@@ -33,8 +33,39 @@ def check_stand_ins(rules: Mapping[str, SourceRule], checkers: Mapping[str, Chec
                 problems[checker.contract.file, step.line] = Problem(
                     code="contract.custom", message=said[0], where=place, fix=said[1]
                 )
+        said = _why_not_before(rule, checker.contract, checkers)
+        if said and rule.precedence is not None:
+            place = Where(file=checker.contract.file, line=rule.precedence.line, column=1)
+            problems[checker.contract.file, place.line] = Problem(
+                code="contract.custom", message=said[0], where=place, fix=said[1]
+            )
     if problems:
         raise InvalidFile(next(iter(problems))[0], tuple(problems.values()))
+
+
+def _why_not_before(rule: SourceRule, mine: Contract, checkers: Mapping[str, Checker]) -> tuple[str, str] | None:
+    """What is wrong with a precedence, and what to do; None: nothing is.
+
+    A value that takes the place of another one is ruled on as that one is, so both have to be as closely kept.
+    """
+    precedence = rule.precedence
+    for source in () if precedence is None else precedence.over:
+        if source not in checkers:
+            known = ", ".join(sorted(checkers.keys() - {rule.source})) or "no other"
+            return f"no contract under data.inputs has a source '{source}'", f"there are: {known}"
+        theirs = checkers[source].contract
+        for field in precedence.fields if precedence is not None else ():
+            if _class_of(mine, field) != _class_of(theirs, field):
+                said = f"'{field}' is not classified as it is in the contract of '{source}'"
+                return said, "give it the same classification in both"
+    return None
+
+
+def _class_of(contract: Contract, name: str) -> str:
+    field = contract.record
+    for step in name.split("."):
+        field = None if field is None else field.under(step)
+    return "" if field is None else field.classification
 
 
 def _why_not(step: FallbackStep, checker: Checker, others: Sequence[str]) -> tuple[str, str] | None:

@@ -23,7 +23,7 @@ import msgspec
 
 from plimsoll.contract.dates import ISO_DATE, Layout, iso_timestamp, moment, read_layout
 from plimsoll.contract.rules import Contract, Field, LogicalType, RuleName
-from plimsoll.contract.terms import Fallback, FallbackStep, ServiceLevel, Trouble
+from plimsoll.contract.terms import Fallback, FallbackStep, Precedence, ServiceLevel, Trouble
 from plimsoll.model.input_note import SourceState
 
 AHEAD_S: Final = 300.0  # a record may be dated so far ahead of our clock; two machines never agree
@@ -82,6 +82,7 @@ class SourceRule(msgspec.Struct, frozen=True, kw_only=True):
     ages: tuple[AgeRule, ...] = ()
     share: Share | None = None  # None: no errorRate is declared
     fallback: Fallback | None = None
+    precedence: Precedence | None = None  # None: its values are compared with no other source's
     not_measured: tuple[str, ...] = ()  # levels that nothing can be held against, each with its line and why
 
     def step(self, state: SourceState) -> FallbackStep | None:
@@ -97,7 +98,7 @@ class SourceRule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to hold its records against, and nothing stands in."""
-        return self.silence_s is None and not self.ages and self.fallback is None
+        return self.silence_s is None and not self.ages and self.fallback is None and self.precedence is None
 
 
 def rules_of(contract: Contract) -> dict[str, SourceRule]:
@@ -131,6 +132,7 @@ def rule_of(contract: Contract) -> SourceRule:
         ages=ages,
         share=None if fallback is None or fallback.error_rate is None else Share.of_rate(fallback.error_rate),
         fallback=fallback,
+        precedence=contract.terms.precedence,
         not_measured=tuple(left),
     )
 
@@ -322,7 +324,7 @@ def span(seconds: float) -> str:
     """A duration for a person to read, in two figures at least.
 
     >>> span(14400), span(90), span(0.25), span(200000)
-    ('4 h', '90 s', '0.25 s', '2.3 days')
+    ('4 h', '90 s', '0.25 s', '2.31 days')
     """
     for unit, size in (("days", _DAY_S), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * size:

@@ -49,8 +49,7 @@ class Admission:
             return False
         keeps = self._keeps_contract(passage)
         if self.rules and (rule := self.rules.get(passage.source)) is not None:
-            check = self._inputs[passage.source]
-            keeps = self.arrivals.judge(passage, rule, self.rules, keeps=keeps, check=check, tell=self._tell)
+            keeps = self.arrivals.judge(passage, rule, self.rules, keeps=keeps, checks=self._inputs, tell=self._tell)
         if not keeps:
             _leave(passage)
             return False

@@ -20,10 +20,11 @@ from plimsoll.contract.terms import FallbackStep, Use
 from plimsoll.errors import PlimsollError
 from plimsoll.guard.last_good import Good, LastGood
 from plimsoll.guard.passage import Passage
+from plimsoll.guard.said import Conflict, Said, at, put
 from plimsoll.guard.silence import Marks
 from plimsoll.ledger import Draft, Ledger
 from plimsoll.model.decision import Disposition, Tier, Verdict
-from plimsoll.model.input_note import InputRecord, SourceState, SourceTrouble
+from plimsoll.model.input_note import PRECEDENCE, InputRecord, SourceState, SourceTrouble
 
 TROUBLE: Final = "source.trouble"  # kind of the entries
 QUIET_S: Final = 60.0  # a trouble that comes and goes is told of once in so long; the next entry says how often it did
@@ -68,6 +69,7 @@ class Arrivals:
         self._is_staging = is_staging
         self.good = LastGood(ledger)
         self.marks = Marks(ledger, system)
+        self.said = Said()
         self._ledger = ledger
         self._system = system
         self._clock_ns = clock_ns
@@ -81,6 +83,7 @@ class Arrivals:
         self._stood_in: dict[str, int] = {}
         self.good.begin_anew()
         self.marks.begin_anew()
+        self.said.begin_anew()
 
     # -- one decision
 
@@ -91,7 +94,7 @@ class Arrivals:
         rules: Mapping[str, SourceRule],
         *,
         keeps: bool,
-        check: Checker,
+        checks: Mapping[str, Checker],
         tell: Callable[[Draft], None],
     ) -> bool:
         """Note what is found, and let stand in what is declared.
@@ -101,7 +104,7 @@ class Arrivals:
             rule: of its source.
             rules: of all sources.
             keeps: whether the record keeps its contract.
-            check: the source's contract; what stands in has to keep it.
+            checks: the contract of every source; what stands in has to keep that of the one it stands in for.
             tell: writes an entry with the decision.
 
         Returns:
@@ -126,6 +129,10 @@ class Arrivals:
         acted = next((state for state in _ORDER if state in found and rule.step(state) is not None), None)
         if late:
             found[SourceState.SILENT] = f"before this record, {late}"
+        if acted is None and keeps and counts and not old and rule.precedence is not None:
+            conflict = self._conflict(passage, rule, rules, now_ns)
+            if conflict is not None:
+                return self._settle(passage, rule, conflict, found, checks=checks, now_ns=now_ns)
         if not found:
             return keeps
         passage.input_note = InputRecord(found=tuple(found), why=tuple(found.values()))
@@ -139,14 +146,68 @@ class Arrivals:
             return keeps or (bool(gone) and is_human)
         step = rule.step(acted)
         assert step is not None, "only such a state is acted on"
-        return self._stand_in(passage, rule, rules, acted, step, keeps=keeps, check=check, now_ns=now_ns)
+        return self._stand_in(passage, rule, rules, acted, step, keeps=keeps, checks=checks, now_ns=now_ns)
 
     def remember(self, passage: Passage, record: str) -> None:
-        """A good record is written, under this id."""
+        """A good record is written, under this id; or one that says something of which others speak, too."""
+        if passage.thing is not None:
+            self.said.keep(passage.thing, record)
+        if not passage.is_good:
+            return
         good = Good(record, self._clock_ns())
         self.good.remember(passage.source, passage.subject, good)
         if passage.subject is None:
             self.marks.keep(passage.source, good)
+
+    # -- two sources, one thing
+
+    def _conflict(
+        self, passage: Passage, rule: SourceRule, rules: Mapping[str, SourceRule], now_ns: int
+    ) -> Conflict | None:
+        thing = passage.thing = self.said.of(rule, passage.value, now_ns)
+        return None if thing is None else self.said.conflict(rule, rules, thing)
+
+    def _settle(
+        self,
+        passage: Passage,
+        rule: SourceRule,
+        conflict: Conflict,
+        found: dict[SourceState, str],
+        *,
+        checks: Mapping[str, Checker],
+        now_ns: int,
+    ) -> bool:
+        """By precedence where one goes before the other; else a person decides."""
+        found[SourceState.CONFLICTING] = conflict.said(now_ns)
+        note = InputRecord(found=tuple(found), why=tuple(found.values()), owner=rule.owner)
+        passage.is_good = bool(conflict.wins)
+        if conflict.wins is None or (passage.kind is not None and passage.kind.tier is Tier.HUMAN_ONLY):
+            passage.input_note = msgspec.structs.replace(note, use=Use.HOLD.value)
+            passage.hold = passage.hold or f"source-{SourceState.CONFLICTING}"
+            return True
+        passage.input_note = msgspec.structs.replace(note, use=PRECEDENCE)
+        if conflict.wins:
+            return True
+        value, failed = passage.value, ""
+        try:
+            theirs = self.good.value(Good(conflict.other.record, conflict.other.time_ns))
+            theirs = checks[conflict.other.source].check(theirs).value  # as its own contract mends it
+            for field in conflict.fields:
+                value = put(value, field, at(theirs, field))
+            checked = checks[rule.source].check(value)
+            failed = "with what goes before it, the record breaks its contract" if checked.reasons else ""
+            passage.value = checked.value if not failed else passage.value
+        except PlimsollError as why:
+            failed = f"what goes before it cannot be read: {why.code}"
+        age_s = round((now_ns - conflict.other.time_ns) / 1e9, 3)
+        passage.input_note = msgspec.structs.replace(
+            passage.input_note, record=conflict.other.record, age_s=age_s, failed=failed
+        )
+        if failed:
+            passage.hold = passage.hold or f"source-{SourceState.CONFLICTING}"
+        return True
+
+    # -- what stands in
 
     def _late(self, rule: SourceRule, before: Standing, now_ns: int) -> str:
         if not silent_for(before.last_ns, rule, now_ns):
@@ -162,16 +223,17 @@ class Arrivals:
         step: FallbackStep,
         *,
         keeps: bool,
-        check: Checker,
+        checks: Mapping[str, Checker],
         now_ns: int,
     ) -> bool:
         note, why = passage.input_note, f"source-{state}"
         assert note is not None, "something was found"
         note = msgspec.structs.replace(note, use=step.use.value, owner=rule.owner)
         passage.input_note = note
-        with self._lock:
-            self._stood_in[rule.source] = self._stood_in.get(rule.source, 0) + 1
-            self._told.setdefault((rule.source, state), _Told()).stood_in += 1
+        if not passage.is_copy:
+            with self._lock:
+                self._stood_in[rule.source] = self._stood_in.get(rule.source, 0) + 1
+                self._told.setdefault((rule.source, state), _Told()).stood_in += 1
         if step.use is Use.STOP:
             if keeps or passage.intake.absent:
                 passage.end(Disposition.SHED, why)
@@ -186,7 +248,9 @@ class Arrivals:
             failed, value = found, None
         else:
             value, more = found
-            checked = check.check(value)
+            if more.get("of"):
+                value = checks[more["of"]].check(value).value  # as its own contract mends it
+            checked = checks[rule.source].check(value)
             failed = "" if not checked.reasons else "what is to stand in breaks the contract of the source"
             value = checked.value
             note = msgspec.structs.replace(note, **more)

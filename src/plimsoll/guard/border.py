@@ -49,7 +49,9 @@ class Border:
     def admit(self, passage: Passage, destination: str) -> Admitted:
         """What may leave of the record; never raises."""
         note = passage.input_note
-        source = passage.source if note is None or not note.of else note.of  # whose value it is, by whose classes
+        source = (
+            passage.source if note is None or not note.of else note.of
+        )  # the record is that one's, and so are its classes
         return self._gatekeepers.get(source, self._default).admit(
             destination,
             passage.value,

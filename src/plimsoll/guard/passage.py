@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from plimsoll.guard.intake import Intake
+from plimsoll.guard.said import Thing
 from plimsoll.guard.settings import GuardedType
 from plimsoll.model.cited import Cited
 from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
@@ -89,6 +90,7 @@ class Passage(msgspec.Struct, kw_only=True):
     broken: tuple[Reason, ...] = ()
     input_note: InputRecord | None = None
     is_good: bool = False  # its input may stand in for a later one of its source
+    thing: Thing | None = None  # what its input says of what, where other sources speak of it, too
     is_copy: bool = False  # of a decision that another release took: it counts for nothing
     result: Result | None = None
     output: bytes | None = None

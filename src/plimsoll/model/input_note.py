@@ -16,6 +16,7 @@ class SourceState(enum.StrEnum):
     MALFORMED = "malformed"  # its record, or more of its records than declared, break the contract
     STALE = "stale"  # its record is older than promised
     SILENT = "silent"  # nothing has come from it for longer than promised
+    CONFLICTING = "conflicting"  # its record and another source's say different things of the same
 
 
 class InputNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,12 +28,17 @@ class InputNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     found: tuple[SourceState, ...]
     why: tuple[str, ...]  # one sentence for each
-    use: str = ""  # what stood in, by its name in the contract: "lastGood", "hold"…; "": nothing was to, it is flagged
+    use: str = (
+        ""  # what stood in, by its name in the contract: "lastGood", "hold", "precedence"…; "": nothing, it is flagged
+    )
     failed: str = ""  # why what is declared could not stand in, so that a person has it; "" when it could
     owner: str = ""  # contact of the one who answers for what stands in
     of: str = ""  # the source whose value was used
     record: str = ""  # id of the decision whose input was used
     age_s: float | None = None  # seconds since that record came
+
+
+PRECEDENCE = "precedence"  # as `use`: of two sources that conflict, the one that goes before counts
 
 
 class InputRecord(InputNote, frozen=True, kw_only=True, omit_defaults=True):
