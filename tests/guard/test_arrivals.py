@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import itertools
 import json
 import logging
 
@@ -10,11 +11,11 @@ import pytest
 
 from plimsoll import Unavailable
 from plimsoll.guard.arrivals import TROUBLE
-from plimsoll.guard.silence import GRACE_S
 from plimsoll.ledger import Ledger
 from plimsoll.model.decision import Disposition, Verdict
 from plimsoll.model.input_note import SourceState, SourceTrouble
 
+GRACE_S = 65.0  # beyond a silence of an hour: a process leaves word of what has come every minute
 GOOD = {"rate": 1.5}
 BROKEN = {"rate": "a lot"}
 
@@ -443,3 +444,16 @@ def test_records_without_a_whole_key_are_compared_with_nothing(open_two):
     guard = open_two()
     for source in ("scan", "fax"):
         assert guard.decide("read", {"rate": 1, "amount": len(source)}, source=source).input_note is None
+
+
+def test_word_of_what_has_come_is_left_seldom_and_at_the_end(open_with, clock, ledger):
+    guard = open_with(contract(levels="{property: frequency, value: 1, unit: h}"))
+    fences = []
+    for subject in ("me", "me", None, None):
+        guard.decide("read", GOOD, source="bank", subject=subject)
+        guard.look_at_sources()
+        fences.append(ledger.reservation("source-came:claims", "bank").fence)
+        clock.now_s += 29
+    assert [later - former for former, later in itertools.pairwise(fences)] == [0, 1, 0]
+    guard.close()
+    assert ledger.reservation("source-came:claims", "bank").fence == fences[-1] + 1

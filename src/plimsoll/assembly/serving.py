@@ -15,6 +15,7 @@ import msgspec
 from plimsoll.access import Tokens
 from plimsoll.assembly.guard import Guard, end_streams_of_the_dead
 from plimsoll.errors import PlimsollError
+from plimsoll.guard.arrivals import SourceHealth
 from plimsoll.ledger import Taken
 from plimsoll.model.breaker import BreakerState
 from plimsoll.model.input_note import SourceState
@@ -56,6 +57,12 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     notes: Mapping[str, Callable[[], str]]
     keeper: Keeper
 
+    def _sources(self) -> tuple[SourceHealth, ...]:
+        try:
+            return self.guard.sources()
+        except PlimsollError:  # of what nobody can be asked now, there is no gauge
+            return ()
+
     def gauges(self) -> Iterable[tuple[str, str, float]]:
         """What is measured when it is asked for: name, what of, value."""
         health = self.guard.health()
@@ -64,7 +71,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             yield "plimsoll_target_waiting", target.target, target.waiting
             if target.breaker is not None:
                 yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
-        for source in self.guard.sources():
+        for source in self._sources():
             for state in SourceState:
                 if state is SourceState.CONFLICTING:
                     continue  # it is of single records, and each says so

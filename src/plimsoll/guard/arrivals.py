@@ -359,14 +359,18 @@ class Arrivals:
 
     # -- as a whole
 
-    def look(self, rules: Mapping[str, SourceRule]) -> None:
+    def look(self, rules: Mapping[str, SourceRule], *, at_end: bool = False) -> None:
         """Leave what has come where other processes find it; record sources that fall silent, and that speak again.
+
+        Args:
+            rules: of the sources.
+            at_end: this process will not look again.
 
         Raises:
             StoreError: it could not be written.
         """
         now_ns = self._clock_ns()
-        self.marks.leave()
+        self.marks.leave(rules, at_once=at_end)
         for rule in rules.values():
             trouble = self.marks.silence(rule, now_ns)
             if trouble is not None and self.marks.record(trouble, self.entry(trouble)):

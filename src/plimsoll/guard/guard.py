@@ -549,7 +549,8 @@ class Guard:
             steps.callback(self._lanes.close, with_targets=mine)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
-                steps.callback(self.look_at_sources)
+                if self._source_rules:
+                    steps.callback(self._admission.arrivals.look, self._source_rules, at_end=True)
                 steps.callback(follower.close)
 
     def __enter__(self) -> Self:

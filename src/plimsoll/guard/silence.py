@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -18,7 +19,18 @@ from plimsoll.guard.last_good import Good
 from plimsoll.ledger import Draft, Ledger, Op, Release, Replace, Reservation, Reserve, Taken
 from plimsoll.model.input_note import SourceState, SourceTrouble
 
-GRACE_S: Final = 5.0  # other processes leave word of what has come every second
+_MOST_S: Final = 60.0  # between two words that one process leaves of one source, at most…
+_PART: Final = 60  # …and at most such a part of the silence that is allowed: each is a write
+
+
+def every_s(rule: SourceRule) -> float:
+    """Seconds between two words that a process leaves of a source."""
+    return min(_MOST_S, max(1.0, _MOST_S if rule.silence_s is None else rule.silence_s / _PART))
+
+
+def grace_s(rule: SourceRule) -> float:
+    """Seconds beyond the promise after which it is sure that a record has come nowhere."""
+    return every_s(rule) + 5.0
 
 
 class _Word(msgspec.Struct, frozen=True):
@@ -75,10 +87,21 @@ class Marks:
     def _word(self, source: str) -> _Word:
         return _read(self._ledger.reservation(self._came, source))
 
-    def leave(self) -> None:
-        """Leave word of what has come here. Raises StoreError."""
-        for source, word in {source: self._here(source) for source in tuple(self._came_here)}.items():
-            if word == self._left.get(source):
+    def leave(self, rules: Mapping[str, SourceRule], *, at_once: bool) -> None:
+        """Leave word of what has come here.
+
+        Args:
+            rules: of the sources; they say how often.
+            at_once: however short a time ago word was left.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        for source, rule in rules.items():
+            word, left = self._here(source), self._left.get(source, _Word())
+            is_soon = (word.came_ns - left.came_ns) / 1e9 < every_s(rule)
+            is_first_good = left.good is None and word.good is not None
+            if word == left or (is_soon and not is_first_good and not at_once):
                 continue
             held = self._ledger.reservation(self._came, source)
             value = msgspec.json.encode(_later(_read(held), word))
@@ -99,7 +122,7 @@ class Marks:
             return None
         last_ns = self.latest(rule.source)
         held = self._ledger.reservation(self._silent, rule.source)
-        why = silent_for(last_ns, rule, now_ns, grace_s=GRACE_S)
+        why = silent_for(last_ns, rule, now_ns, grace_s=grace_s(rule))
         if bool(why) == (held is not None):
             return None
         since_ns = last_ns if held is None else int(held.value)  # of the last record before the silence
