@@ -194,6 +194,20 @@ def test_what_came_on_time_is_counted_over_decisions_in_earnest(system):
     assert "1 of 31 records came too old" in detail.terms[0].levels[0].said
 
 
+def test_every_board_says_which_sources_are_in_trouble(system):
+    board, *_ = assess(system)
+    assert not [note for note in board.notes if "the source" in note], "not what was cut on purpose"
+    with Guard.open(system.folder) as guard:
+        guard.decide("tell", Unavailable(), source="counter")
+    [note] = [note for note in system.gate().notes if "the source" in note]
+    assert "the source 'counter' is unavailable since 20" in note
+    assert "'lastGood' stands in; ops@example.org was told" in note
+    with Guard.open(system.folder) as guard:
+        guard.decide("tell", Unavailable(), source="counter")
+        guard.decide("tell", {"number": 1, "at": dt.datetime.now(dt.UTC).isoformat()}, source="counter")
+    assert not [note for note in system.gate().notes if "the source" in note]
+
+
 @pytest.mark.parametrize(
     ("given", "standing", "said"),
     [

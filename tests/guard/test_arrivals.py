@@ -93,6 +93,11 @@ def test_human_only_work_goes_to_people_whatever_its_source_does(open_with):
     assert guard.decide("deny", BROKEN, source="bank").disposition is Disposition.QUARANTINED
 
 
+def test_what_a_caller_says_of_a_source_cannot_forge_a_line_of_a_log():
+    assert Unavailable("down\n2026 INFO all is \u202ewell\x1b[2J").why == "down 2026 INFO all is  well [2J"
+    assert len(Unavailable("x" * 10_000).why) == 300
+
+
 # -- unavailable
 
 

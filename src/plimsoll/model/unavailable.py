@@ -19,7 +19,8 @@ class Unavailable:
     __slots__ = ("why",)
 
     def __init__(self, why: str = "it gave no record") -> None:
-        self.why = str(why)[:_LONGEST]
+        # It goes into logs and onto boards, and may come from anywhere: one line, and no control characters.
+        self.why = "".join(c if c.isprintable() else " " for c in str(why)[:_LONGEST]).strip()
 
     def __repr__(self) -> str:
         return f"Unavailable({self.why!r})"
