@@ -36,6 +36,7 @@ class Admission:
     ) -> None:
         self.controls = Controls()
         self.rules = rules
+        self._has_rules = bool(rules)  # asked for every decision
         self.arrivals = arrivals
         self._tell = tell
         self._inputs = inputs
@@ -48,7 +49,7 @@ class Admission:
             passage.end(Disposition.REFUSED, f"{passage.type[:80]!a} is not a declared decision type")
             return False
         keeps = self._keeps_contract(passage)
-        if self.rules and (rule := self.rules.get(passage.source)) is not None:
+        if self._has_rules and (rule := self.rules.get(passage.source)) is not None:
             keeps = self.arrivals.judge(passage, rule, self.rules, keeps=keeps, checks=self._inputs, tell=self._tell)
         if not keeps:
             _leave(passage)

@@ -110,6 +110,7 @@ class Arrivals:
         Returns:
             Whether the passage goes on. False where it has ended, or where a broken record is for quarantine.
         """
+        passage.is_judged = True
         now_ns, gone = self._clock_ns(), passage.intake.absent
         old = too_old(rule, passage.value, now_ns) if keeps else ""
         before = self._standing.get(rule.source, _NEW)
@@ -149,7 +150,7 @@ class Arrivals:
         return self._stand_in(passage, rule, rules, acted, step, keeps=keeps, checks=checks, now_ns=now_ns)
 
     def remember(self, passage: Passage, record: str) -> None:
-        """A good record is written, under this id; or one that says something of which others speak, too."""
+        """A record that was judged is written, under this id: kept, if it is good or others speak of the same."""
         if passage.thing is not None:
             self.said.keep(passage.thing, record)
         if not passage.is_good:

@@ -228,7 +228,7 @@ class Guard:
             raise
         steps = passage.steps()
         record = self._recorder.write(draft_of(passage, self.settings, steps), mine)
-        if passage.is_good or passage.thing is not None:
+        if passage.is_judged:
             self._admission.arrivals.remember(passage, record)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)
@@ -327,7 +327,7 @@ class Guard:
             raise
         steps = passage.steps()
         record = await self._recorder.awrite(draft_of(passage, self.settings, steps), mine, _end_of(sink))
-        if passage.is_good or passage.thing is not None:
+        if passage.is_judged:
             self._admission.arrivals.remember(passage, record)
         self.used.add(self.settings.release, passage, cost_in(passage, self.settings.prices))
         return answer_of(passage, self.settings.release, record, steps)

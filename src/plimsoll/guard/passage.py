@@ -89,6 +89,7 @@ class Passage(msgspec.Struct, kw_only=True):
     coerced: tuple[str, ...] = ()
     broken: tuple[Reason, ...] = ()
     input_note: InputRecord | None = None
+    is_judged: bool = False  # its input was held against what its source has promised
     is_good: bool = False  # its input may stand in for a later one of its source
     thing: Thing | None = None  # what its input says of what, where other sources speak of it, too
     is_copy: bool = False  # of a decision that another release took: it counts for nothing
