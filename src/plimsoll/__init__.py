@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from plimsoll.errors import PlimsollError
     from plimsoll.model.decision import Answer, Disposition, Result
     from plimsoll.model.principal import Principal
+    from plimsoll.model.unavailable import Unavailable
 
-__all__ = ["Answer", "Disposition", "Guard", "PlimsollError", "Principal", "Result"]
+__all__ = ["Answer", "Disposition", "Guard", "PlimsollError", "Principal", "Result", "Unavailable"]
 
 _WHERE = {
     "Answer": "plimsoll.model.decision",
@@ -25,6 +26,7 @@ _WHERE = {
     "PlimsollError": "plimsoll.errors",
     "Principal": "plimsoll.model.principal",
     "Result": "plimsoll.model.decision",
+    "Unavailable": "plimsoll.model.unavailable",
 }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import time
 
 import msgspec
 import pytest
 
 from plimsoll.contract import compile_contract, read_contract
+from plimsoll.contract.arrivals import rules_of
 from plimsoll.guard import CallRules, Guard, GuardedType, GuardSettings, PythonTarget
 from plimsoll.ledger import Ledger
 from plimsoll.model.decision import DecisionRecord, Tier
@@ -52,11 +54,15 @@ def open_guard(ledger):
         spend=None,
         chance=random.random,
         ledger=ledger,
+        contracts=(),
+        clock_ns=time.time_ns,
         **settings,
     ):
         rules = {name: settings.pop(name) for name in ("concurrency", "queue", "retry", "breaker") if name in settings}
         checker = None if contract is None else compile_contract(read_contract(contract, "claim.odcs.yaml"))
         out = None if output is None else compile_contract(read_contract(output, "out.odcs.yaml"))
+        read = [read_contract(text, "source.odcs.yaml") for text in contracts]
+        inputs = {source: compile_contract(each) for each in read for source in each.sources}
         types = {
             "read": GuardedType(
                 name="read",
@@ -79,13 +85,15 @@ def open_guard(ledger):
             ),
             ledger=ledger,
             target=PythonTarget(target, "test:target") if callable(target) else target,
-            inputs={},
+            inputs=inputs,
             default_input=checker,
             output=out,
             hold_to_release=lambda _: None,
             others={} if others is None else others,
             spend=spend,
             chance=chance,
+            source_rules={source: rule for each in read for source, rule in rules_of(each).items()},
+            clock_ns=clock_ns,
         )
         opened.append(guard)
         return guard

@@ -23,6 +23,7 @@ from plimsoll.guard.since import Said, said_since
 from plimsoll.ledger import Entry, Erased, parse_id
 from plimsoll.model.decision import Answer, Disposition, Fault
 from plimsoll.model.principal import Principal
+from plimsoll.model.unavailable import Unavailable
 
 _LINES: Final = b"application/jsonl"
 _AT_ONCE: Final = 64  # records of one batch that are under way together
@@ -36,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     principal: Principal | None
     offset: str = ""  # where it stood in its feed
+    unavailable: str = ""  # why there is no record: its source gave none
 
 
 async def decide(exchange: Exchange, parts: Parts, who: Identity) -> None:
@@ -49,7 +51,11 @@ async def decide(exchange: Exchange, parts: Parts, who: Identity) -> None:
         key=exchange.text_header(b"idempotency-key"),
         principal=principal_of(exchange, who),
         offset=exchange.text_header(b"plimsoll-offset"),
+        unavailable=exchange.text_header(b"plimsoll-unavailable"),
     )
+    if asked.unavailable:
+        await _absent(exchange, parts, type_, asked)
+        return
     media = exchange.content_type
     if media in JSON_LINES:
         await _many(exchange, parts, type_, asked)
@@ -64,12 +70,29 @@ async def decide(exchange: Exchange, parts: Parts, who: Identity) -> None:
 async def _one(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> None:
     raw, whole = await exchange.body(parts.limits.body_bytes)
     # Of one that is too large, what was read goes to the guard all the same: it is quarantined, and so on record.
-    answer = await _decided(parts, type_, raw, asked)
+    await _tell(exchange, await _decided(parts, type_, raw, asked), close=not whole)
+
+
+async def _absent(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> None:
+    """There is no record: what the contract of its source declares stands in."""
+    raw, whole = await exchange.body(1)
+    if raw or not whole:
+        raise HttpProblem(
+            400,
+            "request.unavailable",
+            "Plimsoll-Unavailable says that there is no record, and there is a body",
+            fix="send one of the two",
+            close=not whole,
+        )
+    await _tell(exchange, await _decided(parts, type_, Unavailable(asked.unavailable), asked))
+
+
+async def _tell(exchange: Exchange, answer: Answer, *, close: bool = False) -> None:
     if answer.disposition in {Disposition.ANSWERED, Disposition.HELD}:
         status = 200 if answer.disposition is Disposition.ANSWERED else 202
         await exchange.respond(status, encode(answer), headers=about(answer))
         return
-    raise problem_about(answer, close=not whole)
+    raise problem_about(answer, close=close)
 
 
 async def _many(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> None:
@@ -114,7 +137,7 @@ async def _many(exchange: Exchange, parts: Parts, type_: str, asked: Asked) -> N
             answer.cancel()
 
 
-async def _decided(parts: Parts, type_: str, raw: bytes, asked: Asked) -> Answer:
+async def _decided(parts: Parts, type_: str, raw: bytes | Unavailable, asked: Asked) -> Answer:
     answer = await parts.guard.adecide(
         type_,
         raw,

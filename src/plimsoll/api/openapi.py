@@ -53,6 +53,7 @@ def document(guard: Guard) -> bytes:
                     _header(
                         "Plimsoll-Offset", "Where it stood in its feed; recorded, and shown when it is quarantined."
                     ),
+                    _header("Plimsoll-Unavailable", "Why the source gave no record; the body is empty then."),
                     *_FOR_WHOM,
                 ],
                 body={"application/json": {}, "application/jsonl": {"schema": {"type": "string"}}},

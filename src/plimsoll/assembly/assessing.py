@@ -15,6 +15,7 @@ from plimsoll.assembly.drilling import Processes, assess_rollout, undrillable
 from plimsoll.assembly.load import assess_load
 from plimsoll.assembly.project import Project, read_file
 from plimsoll.assembly.reviewers import price, review_load
+from plimsoll.assembly.sourcing import assess_sources
 from plimsoll.assess.accountability import assess_accountability
 from plimsoll.assess.contracts import replay_feed
 from plimsoll.assess.evaluation import evaluate
@@ -236,9 +237,12 @@ def _contracts(bench: Workbench) -> None:
             valid_limit=bench.limit("contracts.valid_rate"),
             tick=bench.progress.tick,
         )
+        detail = assess_sources(run, project, bench.ledger, feed, detail, now_ns=bench.clock_ns())
     total = sum(s.offered for s in detail.sources)
     quarantined = sum(s.quarantined for s in detail.sources)
-    bench.progress.end(f"{total} records from {len(detail.sources)} sources; {quarantined} quarantined")
+    cuts, held = len(detail.cuts), sum(cut.holds for cut in detail.cuts)
+    also = f"; {held} of {cuts} fallbacks took over" if cuts else ""
+    bench.progress.end(f"{total} records from {len(detail.sources)} sources; {quarantined} quarantined{also}")
 
 
 def _stability(bench: Workbench) -> None:

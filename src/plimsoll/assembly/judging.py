@@ -21,6 +21,7 @@ from plimsoll.assembly.runs import (
 )
 from plimsoll.assembly.signed_lines import line_in_force
 from plimsoll.assembly.signing import SIGNED
+from plimsoll.assembly.source_notes import source_notes
 from plimsoll.assembly.standing import Standing, look_again
 from plimsoll.assembly.succession import begun_anew
 from plimsoll.attest import Trust, check_threshold
@@ -98,6 +99,7 @@ def judge_release(
             *_in_one_hand(manifest.owners),
             *_ungoverned(manifest),
             *health_notes(ledger, manifest.system),
+            *source_notes(ledger, manifest.system),
             *(f"{name} cannot be measured: the manifest names no {key}" for name, key in lacking(project).items()),
             *_undrilled(project, ledger),
         ),

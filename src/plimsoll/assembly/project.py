@@ -15,8 +15,10 @@ from typing import Any, TypedDict
 import msgspec
 
 from plimsoll.assembly.calling import call_rules, fallback_steps, standby_names
+from plimsoll.assembly.standing_in import check_stand_ins
 from plimsoll.attest import PrivateKey, generate, read_private, save_private
 from plimsoll.contract import Checker, Contract, compile_contract, field_classes, read_contract_bytes
+from plimsoll.contract.arrivals import SourceRule, rules_of
 from plimsoll.errors import InputError, InvalidFile, Problem, StoreError, StoreFull, StoreReadOnly, UsageError
 from plimsoll.guard import Addressee, Border, Constant, GuardedType, GuardSettings, Target, load_target
 from plimsoll.guard import Guard as BareGuard
@@ -65,6 +67,7 @@ class GuardParts(TypedDict):
     border: Border
     addressee: Addressee | None
     others: Mapping[str, Target]
+    source_rules: Mapping[str, SourceRule]
 
 
 class Project:
@@ -159,6 +162,13 @@ class Project:
         """The compiled contract of each declared source."""
         compiled = [(contract, self._compile(contract)) for contract in self.inputs]
         return {source: checker for contract, checker in compiled for source in contract.sources}
+
+    @cached_property
+    def source_rules(self) -> Mapping[str, SourceRule]:
+        """What each source has promised, and what stands in for it."""
+        found = {source: rule for contract in self.inputs for source, rule in rules_of(contract).items()}
+        check_stand_ins(found, self.checkers)
+        return found
 
     @cached_property
     def default_checker(self) -> Checker | None:
@@ -396,6 +406,8 @@ class Project:
             output=output,
             border=Border(self.gatekeepers, self.default_gatekeeper, has_page=self.governance is not None),
             addressee=self.addressee,
+            # What assessments replay is as old as its file; how sources are judged has an assessment of its own.
+            source_rules={} if run else self.source_rules,
             others=dict(
                 zip(
                     standby_names(manifest.target),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,10 +15,13 @@ import msgspec
 from plimsoll.access import Tokens
 from plimsoll.assembly.guard import Guard, end_streams_of_the_dead
 from plimsoll.errors import PlimsollError
+from plimsoll.guard.arrivals import SourceHealth
 from plimsoll.ledger import Taken
 from plimsoll.model.breaker import BreakerState
+from plimsoll.model.input_note import SourceState
 from plimsoll.rollout import exceptions
 
+_LOG: Final = logging.getLogger("plimsoll.guard")
 LONGEST_S: Final = 60.0  # without any deadline, a synchronous target would hold up the loop of everybody's requests
 
 
@@ -36,6 +40,13 @@ class Keeper:
         """Record the end of streams whose process died. Blocks; takes some milliseconds where nothing is to be done."""
         self.left_open = end_streams_of_the_dead(self._guard.ledger, self._guard.settings.system)
 
+    def look_at_sources(self) -> None:
+        """Record sources that have fallen silent, and that speak again; leave word of what came here. Blocks."""
+        try:
+            self._guard.look_at_sources()
+        except PlimsollError as error:
+            _LOG.warning("the sources are looked at later: %s", error)
+
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """What is open."""
@@ -45,6 +56,12 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     checks: Mapping[str, Callable[[], str]]
     notes: Mapping[str, Callable[[], str]]
     keeper: Keeper
+
+    def _sources(self) -> tuple[SourceHealth, ...]:
+        try:
+            return self.guard.sources()
+        except PlimsollError:  # of what nobody can be asked now, there is no gauge
+            return ()
 
     def gauges(self) -> Iterable[tuple[str, str, float]]:
         """What is measured when it is asked for: name, what of, value."""
@@ -60,6 +77,14 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             yield "plimsoll_quarantine_waiting", self.guard.settings.system, filling.records
             yield "plimsoll_quarantine_full", self.guard.settings.system, float(filling.is_full)
         yield from self.guard.gauges()
+        for source in self._sources():
+            for state in SourceState:
+                if state is SourceState.CONFLICTING:
+                    continue  # it is of single records, and each says so
+                yield "plimsoll_source_trouble", f"{source.source}: {state}", float(state in source.states)
+            yield "plimsoll_source_stood_in", source.source, source.stood_in
+            if source.last_ns:
+                yield "plimsoll_source_age_seconds", source.source, max(0.0, time.time() - source.last_ns / 1e9)
         yield "plimsoll_streams_left_open", self.guard.settings.system, self.keeper.left_open
 
 
@@ -87,7 +112,7 @@ def open_running(manifest: Path, state: Path | None, *, with_tokens: bool) -> It
             tokens=tokens,
             keeper=Keeper(guard),
             checks={"ledger": _ledger_check(guard), "control": _steered(guard), "releases": lambda: guard.trouble},
-            notes={"exception": _excepted(guard), "quarantine": _filling(guard)},
+            notes={"exception": _excepted(guard), "quarantine": _filling(guard), "sources": _in_trouble(guard)},
         )
 
 
@@ -126,6 +151,16 @@ def _filling(guard: Guard) -> Callable[[], str]:
     def note() -> str:
         room = guard.quarantine_room
         return "" if room is None else room.watched().warning
+
+    return note
+
+
+def _in_trouble(guard: Guard) -> Callable[[], str]:
+    """Which sources are in trouble; decisions are taken all the same, as their contracts declare."""
+
+    def note() -> str:
+        found = [f"'{source.source}' is {' and '.join(source.states)}" for source in guard.sources() if source.states]
+        return "; ".join(found)
 
     return note
 

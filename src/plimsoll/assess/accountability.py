@@ -15,6 +15,7 @@ from plimsoll.ledger import Entry, Erased, Ledger
 from plimsoll.model.decision import DecisionRecord, Disposition, Tier
 from plimsoll.model.details import AccountabilityDetail, MapRow
 from plimsoll.model.evidence import Census, Draw, Ended
+from plimsoll.model.input_note import SourceState
 from plimsoll.model.manifest import DecisionType, Manifest
 from plimsoll.rollout import Release, release_digest
 from plimsoll.stats import clopper_pearson_lower
@@ -260,7 +261,8 @@ def why_not_reconstructed(  # noqa: PLR0911 - one return for each thing that can
         return f"its release {record.release[:19]}… was never recorded"
     if release_digest(built.parts) != record.release:
         return "the recorded parts of its release do not give its digest"
-    if record.input_json is None and not record.raw:
+    absent = record.input_note is not None and SourceState.UNAVAILABLE in record.input_note.found
+    if record.input_json is None and not record.raw and not absent:
         return "what was asked is not in the record"
     if record.disposition.value != stored.header.disposition:
         return "header and record disagree on how it ended"

@@ -223,7 +223,12 @@ def masked(kept: DecisionRecord) -> str:
     """The shape of a record without its values: field names, and of each value its type and length."""
     if kept.input_json is None:
         return f"{len(kept.raw_bytes)} bytes that are no JSON record"
-    shape = _shape(msgspec.json.decode(kept.input_json))
+    return shape_of(msgspec.json.decode(kept.input_json))
+
+
+def shape_of(value: object) -> str:
+    """The shape of a value without what it holds, in at most 300 characters."""
+    shape = _shape(value)
     return shape if len(shape) <= 300 else shape[:299] + "…"
 
 

@@ -137,6 +137,7 @@ class Run:
         provenance: Provenance = Provenance.MEASURED,
         unhealthy: str = "",
         window_s: float | None = None,
+        of_people: bool = False,
     ) -> None:
         """Add one piece of evidence.
 
@@ -148,6 +149,7 @@ class Run:
             provenance: simulated, when a scripted person or a key made on the spot had a part in it.
             unhealthy: why the instrument itself cannot be trusted this time; "" when it can.
             window_s: how long the shortest load window under it lasted; None: it rests on none.
+            of_people: this figure alone depends on who is named, so that naming others voids it.
         """
         self._given.append(
             {
@@ -159,6 +161,7 @@ class Run:
                 "healthy": not unhealthy,
                 "why_unhealthy": unhealthy,
                 "window_s": window_s,
+                "people": self.about.people if of_people or self._of_people else "",
             }
         )
 
@@ -180,7 +183,6 @@ class Run:
                 run=self.id,
                 protocol=self.protocol,
                 threshold=self.about.threshold,
-                people=self.about.people if self._of_people else "",
                 binds=not outside,
                 uncovered=outside,
                 declared=self._declared,

@@ -7,6 +7,7 @@ All of these are custom properties of the contract as a whole:
   malformed altogether.
 - ``plimsollConsumers``: a list of ``id``, ``format``, ``latencyTolerance``, ``onUnexpected``, ``owner``, ``approver``
   and, when it does not read everything, ``fields``.
+- ``plimsollPrecedence``: ``key``, ``fields``, ``within`` and, where it goes before others, ``over``.
 - ``plimsollModifiers``: contacts of those who may change the source.
 - ``plimsollLineage``: a list of ``source`` and, where known, ``via`` and ``owner``.
 - ``plimsollWindow``: ``keys`` and ``age``, how far back records are compared with each other as they arrive.
@@ -18,7 +19,17 @@ from typing import Any, Final
 
 from plimsoll.contract.group import Group, items_of
 from plimsoll.contract.notes import Notes
-from plimsoll.contract.terms import Consumer, Effect, Fallback, FallbackStep, Trouble, Upstream, Use, WindowRule
+from plimsoll.contract.terms import (
+    Consumer,
+    Effect,
+    Fallback,
+    FallbackStep,
+    Precedence,
+    Trouble,
+    Upstream,
+    Use,
+    WindowRule,
+)
 from plimsoll.model.asked import Asked, Text
 from plimsoll.model.manifest_values import read_text
 from plimsoll.model.not_understood import NotUnderstood
@@ -79,6 +90,33 @@ def _own_sources(notes: Notes) -> frozenset[str]:
     servers = notes.source.data.get("servers") if isinstance(notes.source.data, dict) else None
     names = [s.get("server") for s in servers if isinstance(s, dict)] if isinstance(servers, list) else []
     return frozenset(n for n in names if isinstance(n, str)) if len(names) == 1 else frozenset()
+
+
+def read_precedence(given: Any, path: Path, notes: Notes) -> Precedence:
+    """Read ``plimsollPrecedence``; each fault is noted at its line."""
+    group = Group(given, path, notes, "plimsollPrecedence")
+    named = {key: group.texts(key) for key in ("key", "fields")}
+    for key, texts in named.items():
+        if isinstance(given, dict) and not group.has(key):
+            notes.problem("custom", path, f"plimsollPrecedence has no '{key}'", fix=f"write '{key}: […]'")
+        notes.read_fields.extend((field, (*path, key, i)) for i, field in enumerate(texts))
+    for key, texts in named.items():
+        for i, field in enumerate(texts):
+            if "[" in field:
+                said = f"'{field}' is in a list, which has many of it"
+                notes.problem("custom", (*path, key, i), said, fix="name a field that a record has once")
+    both = [field for field in named["fields"] if field in named["key"]]
+    if both:
+        said = f"'{both[0]}' names the thing, so it cannot differ"
+        notes.problem("custom", (*path, "fields"), said, fix="name it under key alone")
+    over = group.texts("over")
+    own = _own_sources(notes)
+    for i, source in enumerate(over):
+        if source in own:
+            notes.problem("custom", (*path, "over", i), f"'{source}' is this source itself", fix="name another one")
+    within = group.quantity("within", UnitKind.DURATION)
+    group.close()
+    return Precedence(key=named["key"], fields=named["fields"], over=over, within_s=within or 0.0, line=group.line)
 
 
 def read_consumers(given: Any, path: Path, notes: Notes) -> tuple[Consumer, ...]:

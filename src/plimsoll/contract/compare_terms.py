@@ -223,6 +223,7 @@ def _people(a: Terms, b: Terms) -> Iterator[Change]:
         ("its lineage", _of(a.lineage), _of(b.lineage)),
         ("the consumers", _of(a.consumers), _of(b.consumers)),
         ("the fallback", _of(a.fallback), _of(b.fallback)),
+        ("its precedence", _of(a.precedence), _of(b.precedence)),
     )  # fmt: skip
     for what, before, after in pairs:
         if before != after:

@@ -12,7 +12,8 @@ property                  stands at                says
 ``plimsollRecord``        contract                 name of the schema object that records are checked against, when
                                                    there are several; without it, the first
 ``plimsollFallback``,     contract                 what stands in for the source, who uses it, who may change it, and
-``plimsollConsumers``,                             where it comes from (`agreement`)
+``plimsollPrecedence``,                            which source is right, where it comes from (`agreement`)
+``plimsollConsumers``,
 ``plimsollModifiers``,
 ``plimsollLineage``
 ``plimsollWindow``        contract                 how far back records are compared with each other (`agreement`)
@@ -28,12 +29,19 @@ from typing import Any, Final
 
 import msgspec
 
-from plimsoll.contract.agreement import read_consumers, read_fallback, read_lineage, read_modifiers, read_window
+from plimsoll.contract.agreement import (
+    read_consumers,
+    read_fallback,
+    read_lineage,
+    read_modifiers,
+    read_precedence,
+    read_window,
+)
 from plimsoll.contract.coerce import COERCIONS
 from plimsoll.contract.group import Group
 from plimsoll.contract.notes import Notes
 from plimsoll.contract.rules import LogicalType
-from plimsoll.contract.terms import Consumer, Direction, Fallback, Upstream, WindowRule
+from plimsoll.contract.terms import Consumer, Direction, Fallback, Precedence, Upstream, WindowRule
 from plimsoll.contract.values import read_values
 from plimsoll.model.words import quoted
 from plimsoll.model.yaml_source import Path
@@ -44,6 +52,7 @@ OURS: Final[Mapping[str, tuple[str, ...]]] = {
     "plimsollUnknownFields": ("contract", "object", "property", "item"),
     "plimsollRecord": ("contract",),
     "plimsollFallback": ("contract",),
+    "plimsollPrecedence": ("contract",),
     "plimsollConsumers": ("contract",),
     "plimsollModifiers": ("contract",),
     "plimsollLineage": ("contract",),
@@ -66,6 +75,7 @@ class Custom(msgspec.Struct, frozen=True, kw_only=True):
     enum_path: Path = ()
     unit: str = ""  # what a number of the property counts: "EUR", "mm"; as many tools keep it
     fallback: Fallback | None = None
+    precedence: Precedence | None = None
     consumers: tuple[Consumer, ...] = ()
     modifiers: tuple[str, ...] = ()
     lineage: tuple[Upstream, ...] = ()
@@ -119,6 +129,7 @@ def read_custom(
         enum_path=found.get("enum_path", ()),
         unit=found.get("unit", ""),
         fallback=found.get("plimsollFallback"),
+        precedence=found.get("plimsollPrecedence"),
         consumers=found.get("plimsollConsumers", ()),
         modifiers=found.get("plimsollModifiers", ()),
         lineage=found.get("plimsollLineage", ()),
@@ -213,6 +224,7 @@ _OUR_READERS: Final[Mapping[str, Callable[[Any, Path, Notes, LogicalType | None]
     "plimsollUnknownFields": _unknown_fields,
     "plimsollRecord": _record,
     "plimsollFallback": lambda value, path, notes, _logical: read_fallback(value, path, notes),
+    "plimsollPrecedence": lambda value, path, notes, _logical: read_precedence(value, path, notes),
     "plimsollConsumers": lambda value, path, notes, _logical: read_consumers(value, path, notes),
     "plimsollModifiers": lambda value, path, notes, _logical: read_modifiers(value, path, notes),
     "plimsollLineage": lambda value, path, notes, _logical: read_lineage(value, path, notes),

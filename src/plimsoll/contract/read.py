@@ -185,6 +185,7 @@ def _terms(document: dict[str, Any], custom: Custom, notes: Notes) -> Terms:
         roles=read_roles(_groups(document, "roles"), notes),
         support=read_support(_groups(document, "support"), notes),
         fallback=custom.fallback,
+        precedence=custom.precedence,
         consumers=custom.consumers,
         modifiers=custom.modifiers,
         lineage=custom.lineage,

@@ -228,6 +228,16 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True):
     line: int
 
 
+class Precedence(msgspec.Struct, frozen=True, kw_only=True):
+    """``plimsollPrecedence``: which source is right, when two say different things of one."""
+
+    key: tuple[str, ...]  # dotted fields that together name the thing
+    fields: tuple[str, ...]  # dotted fields whose values have to agree
+    over: tuple[str, ...]  # sources that this one goes before
+    within_s: float  # how long what a source said is held against another
+    line: int
+
+
 class Effect(enum.StrEnum):
     """What an unexpected value does at a consumer."""
 
@@ -272,6 +282,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...] = ()
     support: tuple[Channel, ...] = ()
     fallback: Fallback | None = None
+    precedence: Precedence | None = None
     consumers: tuple[Consumer, ...] = ()
     modifiers: tuple[str, ...] = ()  # ``plimsollModifiers``: contacts of those who may change the source
     lineage: tuple[Upstream, ...] = ()

@@ -20,6 +20,7 @@ import msgspec
 from plimsoll.gate.charts import interval_svg, latency_svg, percent, rates_svg, scale_of, shares_svg, surely_below
 from plimsoll.gate.figures import age_text, declared_text, duration_text, plural
 from plimsoll.gate.mark import css_class, glyph_svg, mark_svg
+from plimsoll.gate.sources import consumer_row, cut_row
 from plimsoll.gate.svg import Svg, element
 from plimsoll.model.board import Board, Outcome, Row, Standing
 from plimsoll.model.details import (
@@ -286,6 +287,8 @@ def _contracts(detail: ContractsDetail | None) -> dict[str, Any] | None:
         "sources": [_source(s, detail.valid_limit) for s in sorted(detail.sources, key=lambda s: s.name)],
         "causes": _causes(detail.sources),
         "dispositions": " · ".join(f"{count:,} {name}" for name, count in detail.dispositions.items()),
+        "cuts": [cut_row(cut) for cut in detail.cuts],
+        "consumers": [consumer_row(consumer) for consumer in detail.consumers],
     }
 
 

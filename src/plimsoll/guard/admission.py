@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from plimsoll.contract import Checker
+from plimsoll.contract.arrivals import SourceRule
+from plimsoll.guard.arrivals import Arrivals
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
 from plimsoll.guard.quarantine_room import RETRY_S, QuarantineRoom
 from plimsoll.guard.quarantine_view import TURNED_AWAY
 from plimsoll.guard.watching import Watching
 from plimsoll.guard.windows import Windows
+from plimsoll.ledger import Draft
 from plimsoll.model.decision import Disposition, Tier, Verdict
+from plimsoll.model.input_note import PRECEDENCE, InputRecord, SourceState
 
 
 class Admission:
@@ -23,16 +27,27 @@ class Admission:
         default_input: the contract of every other source; None: such input is not checked.
         room: whether one more broken record may wait in quarantine; None: it always may.
         windows: compare records with those before them; None: no contract asks for it.
+        rules: what sources have promised, and what stands in for them, by source name.
+        arrivals: holds records against that; guards of other releases may be given the same.
+        tell: writes an entry with the decision.
     """
 
     def __init__(
         self,
         inputs: Mapping[str, Checker],
         default_input: Checker | None,
+        *,
+        rules: Mapping[str, SourceRule],
+        arrivals: Arrivals,
+        tell: Callable[[Draft], None],
         room: QuarantineRoom | None = None,
         windows: Windows | None = None,
     ) -> None:
         self.controls = Controls()
+        self.rules = rules
+        self._has_rules = bool(rules)  # asked for every decision
+        self.arrivals = arrivals
+        self._tell = tell
         self._windows = windows
         self.watching: Watching | None = None  # tells what changes at the sources; None: nobody is told
         self._inputs = inputs
@@ -45,7 +60,7 @@ class Admission:
         if kind is None:
             passage.end(Disposition.REFUSED, f"{passage.type[:80]!a} is not a declared decision type")
             return False
-        if not self._keeps_contract(passage):
+        if not self._is_fit(passage):
             self._set_aside(passage)
             return False
         # Where the record may go is ruled on for each target, just before it is asked: see `border`.
@@ -61,8 +76,27 @@ class Admission:
             return False
         return True
 
+    def _is_fit(self, passage: Passage) -> bool:
+        """Whether there is something to ask with: the record, where nothing speaks against it, or what stands in."""
+        keeps = self._keeps_contract(passage)
+        own = passage.value if keeps else None
+        if self._has_rules and (rule := self.rules.get(passage.source)) is not None:
+            fit = self.arrivals.judge(passage, rule, self.rules, keeps=keeps, checks=self._inputs, tell=self._tell)
+            if not fit or not keeps or not _is_used(passage, own):
+                return fit
+        if keeps and self._windows is not None and not passage.is_copy:
+            return self._compare(self._windows, passage, own)
+        return keeps
+
     def _set_aside(self, passage: Passage) -> None:
         """A broken record waits in quarantine; or goes back to its sender, where too many of them wait already."""
+        if passage.why:
+            return  # it has ended already
+        if passage.intake.absent:  # and nothing says what is to be done then
+            passage.verdict, passage.broken = Verdict.NONE, ()
+            passage.input_note = InputRecord(found=(SourceState.UNAVAILABLE,), why=(passage.intake.absent,))
+            passage.end(Disposition.SHED, f"source-{SourceState.UNAVAILABLE}")
+            return
         # One that is replayed waits already.
         if self._room is None or passage.replay_of or self._room.takes(passage.intake.size):
             passage.end(Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")
@@ -81,7 +115,7 @@ class Admission:
             passage.contract, passage.contract_version = checker.label, checker.contract.version
         if intake.reasons:
             passage.verdict, passage.broken = Verdict.BROKEN, intake.reasons
-            if self.watching is not None and not passage.is_copy:
+            if self.watching is not None and not passage.is_copy and not intake.absent:
                 self.watching.see(passage, None)
             return False
         if checker is None:
@@ -98,25 +132,36 @@ class Admission:
         passage.broken = checked.reasons
         if self.watching is not None and not passage.is_copy:
             self.watching.see(passage, checked.value)
-        if not checked.reasons and self._windows is not None and not passage.is_copy:
-            self._compare(self._windows, passage, checked.value)
-        if passage.broken:
+        if checked.reasons:
             passage.verdict = Verdict.BROKEN
             return False
         passage.verdict = Verdict.COERCED if checked.coerced else Verdict.VALID
         return True
 
     @staticmethod
-    def _compare(windows: Windows, passage: Passage, value: Any) -> None:
-        """With the records before it; as it is recorded, where that is not what was given."""
+    def _compare(windows: Windows, passage: Passage, value: Any) -> bool:
+        """With the records before it; as it is recorded, where that is not what was given. Whether it may pass.
+
+        What comes twice says nothing against the source as a whole, so its promises are looked at before this.
+        """
         plain = value if passage.intake.parsed or passage.coerced else passage.intake.plain()
         found = windows.judge(passage.type, passage.source, plain)
-        if isinstance(found, tuple):
-            passage.broken = found
-        else:
+        if not isinstance(found, tuple):
             passage.taken = found
+            return True
+        passage.broken, passage.verdict = found, Verdict.BROKEN
+        passage.is_good, passage.thing = False, None
+        return False
 
     def settle(self, passage: Passage, record: str) -> None:
-        """Keep what a record has taken, or give it back; ``record`` is "" where nothing was written."""
+        """Keep what a record has taken and said, or give it back; ``record`` is "" where nothing was written."""
         if passage.taken is not None and self._windows is not None:
             self._windows.settle(passage.taken, record, passage.disposition)
+        if record and passage.is_judged:
+            self.arrivals.remember(passage, record)
+
+
+def _is_used(passage: Passage, own: Any) -> bool:
+    """Whether it is the record itself that is asked with, be it with a field that another source knows better."""
+    note = passage.input_note
+    return passage.value is own or (note is not None and note.use == PRECEDENCE)

@@ -48,7 +48,11 @@ class Border:
 
     def admit(self, passage: Passage, destination: str) -> Admitted:
         """What may leave of the record; never raises."""
-        return self._gatekeepers.get(passage.source, self._default).admit(
+        note = passage.input_note
+        source = (
+            passage.source if note is None or not note.of else note.of
+        )  # the record is that one's, and so are its classes
+        return self._gatekeepers.get(source, self._default).admit(
             destination,
             passage.value,
             now_ns=self._clock(),

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from plimsoll.contract.arrivals import SourceRule
 from plimsoll.errors import PlimsollError
 from plimsoll.guard.canary import Block, Comparison, Tally
 from plimsoll.guard.guard import Guard
@@ -172,6 +173,11 @@ class Fleet(Guard):
         found = self._apart.get(release)
         return None if found is None else found.guard
 
+    @property
+    def _source_rules(self) -> Mapping[str, SourceRule]:
+        live = self._guard_of(self.live)
+        return (live or self)._admission.rules  # noqa: SLF001 - guards are of one kind
+
     def _before(self, asking: Guard) -> Target | None:
         """What answers for the release before the asking one; before a canary it is the live one. None: not here."""
         state, release = self._state, asking.settings.release
@@ -258,6 +264,7 @@ class Fleet(Guard):
             _LOG.error("the release %s cannot be opened: %s", release, error)
             return
         guard.used = self.used  # what a release used stays counted when it is closed
+        guard._admission.arrivals = self._admission.arrivals  # noqa: SLF001 - a source sends its records to all of them
         guard.stand_by(_Standby(guard.others, lambda: self._before(guard)))
         with self._change:
             self._failed.pop(release, None)

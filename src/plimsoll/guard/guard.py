@@ -15,9 +15,11 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from plimsoll.contract import Checker
+from plimsoll.contract.arrivals import SourceRule
 from plimsoll.errors import Conflict, UsageError
 from plimsoll.guard.addressee import ANSWER, Addressee
 from plimsoll.guard.admission import Admission
+from plimsoll.guard.arrivals import Arrivals, SourceHealth
 from plimsoll.guard.border import Border
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.health import Health
@@ -48,6 +50,7 @@ R = TypeVar("R")
 _OFFSET: Final = 200  # characters; a place in a feed, and not a second record
 _LONGEST_S: Final = 1e8  # three years; more would not fit into what clocks count in
 _NONE: Final[Mapping[str, Target]] = MappingProxyType({})
+_NO_RULES: Final[Mapping[str, SourceRule]] = MappingProxyType({})
 
 
 class Guard:
@@ -74,6 +77,8 @@ class Guard:
         others: Mapping[str, Target] = _NONE,
         spend: Spend | None = None,
         chance: Callable[[], float] = random.random,
+        source_rules: Mapping[str, SourceRule] = _NO_RULES,
+        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Put together from parts; `plimsoll.Guard.open` does it from a manifest.
 
@@ -92,6 +97,8 @@ class Guard:
                 so that it may change; those that are in it last are closed with the guard.
             spend: asked before each attempt, closed with the guard; None: calls cost nothing that is counted.
             chance: draws uniformly from [0, 1), for the pauses before retries.
+            source_rules: what sources have promised, and what stands in for them, by source name.
+            clock_ns: UTC nanoseconds, by which the age of records and the silence of sources count.
         """
         self.settings = settings
         self.ledger = ledger
@@ -105,10 +112,18 @@ class Guard:
             if Windows.needed(inputs, default_input)
             else None
         )
-        self._admission = Admission(inputs, default_input, self.quarantine_room, self._windows)
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
+        self._admission = Admission(
+            inputs,
+            default_input,
+            rules=source_rules,
+            arrivals=Arrivals(ledger, settings.system, clock_ns=clock_ns, is_staging=settings.rehearsal),
+            tell=self._recorder.note,
+            room=self.quarantine_room,
+            windows=self._windows,
+        )
         self._lanes = Lanes(
             settings,
             self._outlet,
@@ -547,6 +562,36 @@ class Guard:
         if self._admission.watching is not None:
             yield from self._admission.watching.gauges()
 
+    # -- its sources
+
+    def sources(self) -> tuple[SourceHealth, ...]:
+        """How the sources stand that have promised something, or for which something stands in.
+
+        Raises:
+            StoreError: the ledger cannot be asked what has come in other processes.
+        """
+        return self._admission.arrivals.health(self._source_rules)
+
+    def look_at_sources(self) -> None:
+        """Record sources that have fallen silent, and that speak again; `plimsoll serve` looks every second.
+
+        Silence is the one trouble that no decision brings to light.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        if self._source_rules:
+            self._admission.arrivals.look(self._source_rules)
+
+    def forget_sources(self) -> None:
+        """As if no record had come from any source yet; for a staging copy in which they are cut."""
+        self._admission.arrivals.good.forget()
+        self._admission.arrivals.begin_anew()
+
+    @property
+    def _source_rules(self) -> Mapping[str, SourceRule]:
+        return self._admission.rules
+
     # -- its targets
 
     @property
@@ -599,6 +644,7 @@ class Guard:
         if self._windows is not None:
             self._windows.begin_anew()
         self._admission.controls = Controls()
+        self._admission.arrivals.begin_anew()
         self._follow()
 
     def close(self) -> None:
@@ -621,6 +667,8 @@ class Guard:
                 steps.callback(self._windows.close)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
+                if self._source_rules:
+                    steps.callback(self._admission.arrivals.look, self._source_rules, at_end=True)
                 steps.callback(follower.close)
 
     def _tell_the_rest(self) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from plimsoll.contract import parse_record
 from plimsoll.contract.parse import MAX_BYTES, MAX_DEPTH
 from plimsoll.model.decision import Fault, Reason
+from plimsoll.model.unavailable import Unavailable
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -22,6 +23,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     raw: bytes = b""  # what came, when it is not JSON
     parsed: bool = False  # the value was parsed from bytes, so it is plain JSON already
     reasons: tuple[Reason, ...] = ()  # why it cannot be read at all
+    absent: str = ""  # why there is no record at all: its source gave none; "" where there is one
 
     def plain(self) -> Any:
         """The value as JSON reads it back: lists for tuples and arrays, text for dates and bytes."""
@@ -68,11 +70,16 @@ def _from_bytes(raw: bytes) -> Intake:
 
 def _from_foreign(given: Any) -> Intake:
     """The slow path, for values that hold arrays or other things JSON has no form for."""
+    if isinstance(given, Unavailable):
+        return Intake(absent=given.why or "it gave no record", reasons=(_ABSENT,))
     try:
         encoded = _LENIENT.encode(given)
     except (TypeError, ValueError, RecursionError, NotImplementedError) as why:
         return _unreadable(given, why)
     return _bounded(given, encoded)
+
+
+_ABSENT: Final = Reason(fault=Fault.MISSING, path="", rule="available", expected="a record", found="none")
 
 
 def _bounded(given: Any, encoded: bytes) -> Intake:

@@ -9,11 +9,13 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from plimsoll.guard.intake import Intake
+from plimsoll.guard.said import Thing
 from plimsoll.guard.settings import GuardedType
 from plimsoll.guard.windows import Taken
 from plimsoll.model.cited import Cited
 from plimsoll.model.decision import NO_JSON, Disposition, Reason, Result, StepRecord, StreamRecord, Verdict
 from plimsoll.model.egress import EgressNote
+from plimsoll.model.input_note import InputRecord
 from plimsoll.model.principal import Principal
 from plimsoll.policy import Admitted
 
@@ -88,10 +90,14 @@ class Passage(msgspec.Struct, kw_only=True):
     contract_version: str = ""
     turned_away: bool = False  # broken, and not kept: too much waits in quarantine already
     taken: Taken | None = None  # the keys of the record, where its contract compares records with each other
-    is_copy: bool = False  # of a decision that another release took: it takes no keys, and repeats none
+    is_copy: bool = False  # of a decision that another release took: it counts for nothing, and takes no keys
     verdict: Verdict = Verdict.NONE
     coerced: tuple[str, ...] = ()
     broken: tuple[Reason, ...] = ()
+    input_note: InputRecord | None = None
+    is_judged: bool = False  # its input was held against what its source has promised
+    is_good: bool = False  # its input may stand in for a later one of its source
+    thing: Thing | None = None  # what its input says of what, where other sources speak of it, too
     result: Result | None = None
     output: bytes | None = None
     output_verdict: Verdict = Verdict.NONE

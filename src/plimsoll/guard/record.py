@@ -30,6 +30,7 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
         why=passage.why,
         source=passage.source,
         offset=passage.offset,
+        input_note=passage.input_note,
         contract=passage.contract,
         contract_version=passage.contract_version,
         verdict=passage.verdict,
@@ -114,6 +115,7 @@ def answer_of(passage: Passage, release: str, record: str, steps: tuple[StepReco
         broken=passage.broken or passage.output_broken,
         retry_after_s=passage.retry_after_s if passage.disposition in _WITH_RETRY_AFTER else None,
         steps=_told(steps) if steps else (),
+        input_note=None if passage.input_note is None else passage.input_note.told,
     )
 
 
@@ -135,6 +137,7 @@ def answer_again(kept: DecisionRecord, record: str, kind: GuardedType | None) ->
         broken=kept.broken or kept.output_broken,
         replayed=True,
         steps=_told(kept.steps),
+        input_note=None if kept.input_note is None else kept.input_note.told,
     )
 
 

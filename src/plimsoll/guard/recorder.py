@@ -21,9 +21,9 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 class Recorder:
     """Makes records durable, or enqueues them, as the manifest says.
 
-    Changes of breakers, and of sources, wait here until the next decision is written, and go into the same transaction:
-    that is the decision which brought the change about, or one that came by at the same time. What could not be written
-    waits on.
+    Changes of breakers and of sources, and troubles of these, wait here until the next decision is written, and go
+    into the same transaction: that is the decision which brought the change about, or one that came by at the same
+    time. What could not be written waits on.
 
     Args:
         ledger: where everything is recorded; it is closed by who opened it.

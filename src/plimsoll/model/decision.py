@@ -10,6 +10,7 @@ import msgspec
 
 from plimsoll.model.cited import Cited
 from plimsoll.model.egress import EgressNote
+from plimsoll.model.input_note import InputNote, InputRecord
 
 NO_JSON: Final = msgspec.Raw()  # msgspec has no optional raw JSON; this one is left out when a record is written
 
@@ -29,7 +30,7 @@ class Disposition(enum.StrEnum):
     HELD = "held"
     QUARANTINED = "quarantined"
     REFUSED = "refused"
-    SHED = "shed"  # there was no room, no time or no money to ask; nothing was asked of any target
+    SHED = "shed"  # there was no room, no time, no money or no input to ask with; nothing was asked of any target
     FAILED = "failed"
 
 
@@ -127,6 +128,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False  # True: an earlier answer under the same idempotency key
     retry_after_s: float | None = None  # when shed, or when the target asks for it: seconds after which to ask again
     steps: tuple[Step, ...] = ()  # the way to this answer; empty: the target answered at once, or was never to be asked
+    input_note: InputNote | None = None  # what was found of the input's source; None: nothing
 
 
 class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -164,6 +166,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     why: str = ""
     source: str = ""  # which source the input came from
     offset: str = ""  # where it stood in its feed, as the caller says: "claims.jsonl:17"
+    input_note: InputRecord | None = None  # what was found of that source, and what stood in; None: nothing was found
     contract: str = ""  # id and digest of the input contract
     contract_version: str = ""
     verdict: Verdict = Verdict.NONE

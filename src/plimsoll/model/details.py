@@ -141,6 +141,71 @@ class QuarantineExample(_Detail, frozen=True, kw_only=True):
     reasons: tuple[str, ...]  # every reason, in plain text
 
 
+class LevelDetail(_Detail, frozen=True, kw_only=True):
+    """One promise of a source, and whether it is kept."""
+
+    level: str  # "frequency", "errorRate"…
+    promised: str  # as the contract writes it, with its line
+    standing: str  # "kept", "broken", "not measured"
+    said: str  # the figure, or why it is not measured
+
+
+class SourceTerms(_Detail, frozen=True, kw_only=True):
+    """What a source's contract says around its records, and what is wrong with it."""
+
+    source: str
+    contract: str  # id and version
+    fields: int  # that it names; 0: nothing says what a record is
+    unenforced: int  # rules about single records that nothing enforces
+    changes: tuple[str, ...] = ()  # what of its records in the feed the contract does not know
+    levels: tuple[LevelDetail, ...] = ()
+    owner: str = ""
+    findings: tuple[str, ...] = ()  # one plain sentence each; empty: nothing is missing
+
+
+class CutRound(_Detail, frozen=True, kw_only=True):
+    """A source cut once: what was decided meanwhile, and how it came back."""
+
+    decisions: tuple[str, ...]  # ids of the decisions taken while it was cut, once what is declared was to stand in
+    as_declared: int  # how many of them ended as declared
+    value: str = ""  # the shape of what stood in, and where its value stands; "": none did
+    recovery_s: float | None = (
+        None  # from the first record after the cut until one was decided as before; None: none was
+    )
+    recovered_after: int = 0  # records that this took
+    why: tuple[str, ...] = ()  # what keeps it from counting, in a sentence each
+
+
+class CutDetail(_Detail, frozen=True, kw_only=True):
+    """One declared fallback of one source, exercised."""
+
+    source: str
+    trouble: str  # onUnavailable, onMalformed, onStale
+    use: str
+    rounds: tuple[CutRound, ...] = ()
+    not_exercised: str = ""  # why it could not be; "" when it was
+
+    @property
+    def holds(self) -> bool:
+        """Whether it took over as declared and let go again, every time."""
+        return bool(self.rounds) and not any(r.why for r in self.rounds)
+
+
+class ConsumerDetail(_Detail, frozen=True, kw_only=True):
+    """One consumer of the answers: what it is given, how late, and what reaches it that it does not expect."""
+
+    id: str
+    format: str
+    outputs: int  # answers that were written in its format and read back
+    worst_s: float | None = None  # the slowest of them, from being asked for to being answered
+    latency_s: float = 0.0  # what it bears
+    unexpected: int = 0  # answers with an unexpected value that were tried
+    reached: int = 0  # how many of those reached it
+    effect: str = ""  # what it declares such a value does there
+    why: tuple[str, ...] = ()  # what is wrong, in a sentence each; empty: it is served
+    not_measured: tuple[str, ...] = ()  # what could not be exercised, and why
+
+
 class ContractsDetail(_Detail, frozen=True, kw_only=True):
     """Every source against its contract, and what became of each record that was offered."""
 
@@ -153,6 +218,9 @@ class ContractsDetail(_Detail, frozen=True, kw_only=True):
     feed: str = ""  # the folder's name
     unseen: tuple[str, ...] = ()  # decision types that the AI may answer and that the feed holds no record of
     note: str = ""
+    terms: tuple[SourceTerms, ...] = ()
+    cuts: tuple[CutDetail, ...] = ()
+    consumers: tuple[ConsumerDetail, ...] = ()
 
 
 # ── rollout ──────────────────────────────────────────────────────────────────────────────────────────────────────────

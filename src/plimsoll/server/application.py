@@ -106,6 +106,7 @@ async def _upkeep(meter: Meter, keeper: Keeper, parent: int) -> None:
     for turn in itertools.count():
         if turn % _LOOKS_EVERY == 0:
             await asyncio.to_thread(keeper.look)
+        await asyncio.to_thread(keeper.look_at_sources)
         await asyncio.sleep(_EVERY_S)
         try:
             meter.publish()
