@@ -54,7 +54,7 @@ def test_what_cannot_be_read_is_encrypted_where_anything_is_classified(tmp_path,
 TEAM = "team:\n  members:\n    - {username: ann@example.org, role: analyst}\n    - {username: olga@example.org, role: Data Owner}\n"
 FALLBACK = (
     "customProperties:\n  - property: plimsollFallback\n    value:\n      owner: feed-desk@example.org\n"
-    "      onMalformed: {use: hold}\n"
+    "      onUnavailable: {use: hold}\n"
 )
 
 

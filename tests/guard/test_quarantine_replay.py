@@ -300,3 +300,5 @@ def test_folded_anew_it_is_the_same_whatever_order_the_streams_have(open_guard, 
         for record in quarantined(early, status=None):
             assert state_of(early.view(QuarantineView()), record.record).record is not None
             assert find_quarantined(early, record.record)
+        for each in (guard, theirs):  # before their ledgers: what changed at the source is still to be written
+            each.close()
