@@ -14,8 +14,9 @@ from plimsoll.contract.patch import parse_patch
 from plimsoll.errors import Conflict, InputError
 from plimsoll.guard.quarantine import find_quarantined, grouped, quarantined, replay
 from plimsoll.guard.quarantine_group import Fix, discard_group, mended, preview, replay_group
+from plimsoll.guard.quarantine_records import DISCARDED, RUN, RUN_ENDED, Run
 from plimsoll.guard.quarantine_turn import Turn
-from plimsoll.guard.quarantine_view import DISCARDED, RUN, RUN_ENDED, QuarantineView, Run, state_of
+from plimsoll.guard.quarantine_view import QuarantineView, state_of
 from plimsoll.guard.since import said_since
 from plimsoll.ledger import Ledger, Release
 from plimsoll.model.canonical import digest_bytes

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from plimsoll.contract import Checker
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
+from plimsoll.guard.quarantine_records import TURNED_AWAY
 from plimsoll.guard.quarantine_room import RETRY_S, QuarantineRoom
-from plimsoll.guard.quarantine_view import TURNED_AWAY
 from plimsoll.model.decision import Disposition, Tier, Verdict
 
 

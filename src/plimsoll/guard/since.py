@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from plimsoll.attest.moments import to_text
-from plimsoll.guard.quarantine_view import REPLAYED, QuarantineView, state_of
+from plimsoll.guard.quarantine_records import REPLAYED
+from plimsoll.guard.quarantine_view import QuarantineView, state_of
 from plimsoll.ledger import Draft, Entry, Ledger, Table
 from plimsoll.model.decision import Disposition
 
