@@ -14,8 +14,10 @@ from plimsoll.contract.patch import parse_patch
 from plimsoll.errors import Conflict, InputError
 from plimsoll.guard.quarantine import find_quarantined, grouped, quarantined, replay
 from plimsoll.guard.quarantine_group import Fix, discard_group, mended, preview, replay_group
+from plimsoll.guard.quarantine_records import DISCARDED, RUN, RUN_ENDED, Run
 from plimsoll.guard.quarantine_turn import Turn
-from plimsoll.guard.quarantine_view import DISCARDED, RUN, RUN_ENDED, QuarantineView, Run, state_of
+from plimsoll.guard.quarantine_view import QuarantineView, state_of
+from plimsoll.guard.since import said_since
 from plimsoll.ledger import Ledger, Release
 from plimsoll.model.canonical import digest_bytes
 from plimsoll.model.decision import DecisionRecord, Disposition
@@ -64,6 +66,19 @@ def test_each_is_mended_decided_and_closed_by_who_did_it(open_guard, ledger):
         assert entry.refs == (was.record, outcome.run)
         assert (kept.replay_of, kept.source, kept.offset) == (was.record, "counter", was.offset)
         assert msgspec.json.decode(kept.input_json)["amount"] == 7
+
+
+def test_whoever_reads_the_record_again_is_told_what_became_of_it(open_guard, ledger):
+    guard = open_guard(echo)
+    mended, thrown = put(guard, wrong(1)), put(guard, b"{")
+    assert said_since(ledger, mended) == ()
+    groups = {g.example: g.group for g in grouped(ledger)}
+    replay_group(guard, groups[mended], FIX, by=OP)
+    discard_group(ledger, "claims", groups[thrown], by=OP, reason="cut")
+    (closed,) = quarantined(ledger, status="fixed")
+    (said,) = said_since(ledger, mended)
+    assert (said.kind, said.entry) == ("quarantine.replayed", closed.became)
+    assert [s.kind for s in said_since(ledger, thrown)] == ["quarantine.discarded"]
 
 
 def test_what_was_done_is_on_record_before_the_first_decision_and_after_the_last(open_guard, ledger):

@@ -17,8 +17,9 @@ from plimsoll.guard.quarantine import replay as replay_in
 from plimsoll.guard.quarantine_group import Fix, Outcome, Preview, find_group, mended, preview
 from plimsoll.guard.quarantine_group import discard_group as discard_group_in
 from plimsoll.guard.quarantine_group import replay_group as replay_group_in
+from plimsoll.guard.quarantine_records import Count, Quarantined, Totals
 from plimsoll.guard.quarantine_room import Filling
-from plimsoll.guard.quarantine_view import GROUP_ID, Count, Quarantined, QuarantineView, Totals, counts_of, totals_of
+from plimsoll.guard.quarantine_view import GROUP_ID, QuarantineView, counts_of, totals_of
 from plimsoll.model.decision import Answer
 from plimsoll.model.quarantine import QuarantineBound
 

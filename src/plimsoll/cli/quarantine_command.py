@@ -29,7 +29,8 @@ from plimsoll.cli.out import Out
 from plimsoll.cli.parser import add_action
 from plimsoll.cli.project_options import add_project_options, open_project
 from plimsoll.errors import NotReady, UsageError
-from plimsoll.guard.quarantine_view import DECIDES, group_id, reason_text
+from plimsoll.guard.quarantine_records import DECIDES
+from plimsoll.guard.quarantine_view import group_id, reason_text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

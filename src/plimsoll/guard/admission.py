@@ -10,8 +10,8 @@ from plimsoll.contract.arrivals import SourceRule
 from plimsoll.guard.arrivals import Arrivals
 from plimsoll.guard.controls import Controls
 from plimsoll.guard.passage import Passage
+from plimsoll.guard.quarantine_records import TURNED_AWAY
 from plimsoll.guard.quarantine_room import RETRY_S, QuarantineRoom
-from plimsoll.guard.quarantine_view import TURNED_AWAY
 from plimsoll.guard.watching import Watching
 from plimsoll.guard.windows import Windows
 from plimsoll.ledger import Draft

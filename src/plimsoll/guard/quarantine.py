@@ -8,23 +8,9 @@ import msgspec
 
 from plimsoll.errors import InputError
 from plimsoll.guard.guard import Guard
+from plimsoll.guard.quarantine_records import DECIDES, DISCARDED, REPLAYED, Closed, Count, Quarantined, State
 from plimsoll.guard.quarantine_turn import Turn
-from plimsoll.guard.quarantine_view import (
-    DECIDES,
-    DISCARDED,
-    REPLAYED,
-    Closed,
-    Count,
-    Quarantined,
-    QuarantineView,
-    State,
-    all_of,
-    counts_of,
-    state_of,
-    systems_in,
-    waiting_in,
-    with_run,
-)
+from plimsoll.guard.quarantine_view import QuarantineView, all_of, counts_of, state_of, systems_in, waiting_in, with_run
 from plimsoll.ledger import Draft, Ledger, Reserve, Taken, View
 from plimsoll.model.canonical import digest_bytes
 from plimsoll.model.decision import Answer, DecisionRecord, Disposition

@@ -21,21 +21,9 @@ from plimsoll.errors import Conflict, InputError
 from plimsoll.guard.guard import Guard
 from plimsoll.guard.intake import take_in
 from plimsoll.guard.passage import Passage
+from plimsoll.guard.quarantine_records import DECIDES, DISCARDED, REPLAYED, RUN, RUN_ENDED, Closed, Count, Run
 from plimsoll.guard.quarantine_turn import Turn
-from plimsoll.guard.quarantine_view import (
-    DECIDES,
-    DISCARDED,
-    REPLAYED,
-    RUN,
-    RUN_ENDED,
-    Closed,
-    Count,
-    QuarantineView,
-    Run,
-    counts_of,
-    state_of,
-    waiting_in,
-)
+from plimsoll.guard.quarantine_view import QuarantineView, counts_of, state_of, waiting_in
 from plimsoll.ledger import Draft, Entry, Ledger, Taken, View
 from plimsoll.model.decision import DecisionRecord, Reason
 

@@ -89,7 +89,8 @@ class QuarantineRoom:
         self._thread: threading.Thread | None = None
         self._known = (0, 0)  # records and bytes that waited at the last look
         self._own = (0, 0)  # taken in here since it began
-        self._looked_s: float | None = None
+        self._seen = False  # whether any look has succeeded
+        self._looked_s: float | None = None  # when the last one ended, whatever came of it
         self._said_full: bool | None = None  # None: nobody has asked yet
         self._stopped = False
 
@@ -115,7 +116,7 @@ class QuarantineRoom:
 
         Without this, processes that take a few records each would fill it for ever.
         """
-        if self._looked_s is not None:
+        if self._seen:
             return False
         if self._said_full is None:
             self._said_full = False
@@ -137,9 +138,11 @@ class QuarantineRoom:
     def _is_due(self, *, is_full: bool) -> bool:
         if self._thread is not None or self._stopped:
             return False
-        if self._looked_s is None or self._own[0] >= self._slice or self._own[1] >= self._slice_bytes:
+        if self._looked_s is None:
             return True
-        return is_full and self._monotonic() - self._looked_s >= _AGAIN_S
+        if self._seen and (self._own[0] >= self._slice or self._own[1] >= self._slice_bytes):
+            return True
+        return (is_full or not self._seen) and self._monotonic() - self._looked_s >= _AGAIN_S
 
     def _look(self) -> None:
         """See what waits; in a thread of its own."""
@@ -162,7 +165,7 @@ class QuarantineRoom:
         self._ledger.flush()  # what was enqueued before is in the view then
         totals = totals_of(self._ledger.view(QuarantineView()), self._system)
         with self._lock:
-            self._known = (totals.waiting, totals.bytes)
+            self._known, self._seen = (totals.waiting, totals.bytes), True
             # What came while it was looked at may be in the view already; the next look sets that right.
             self._own = (self._own[0] - before[0], self._own[1] - before[1])
             filling = self._filling()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from plimsoll.errors import Conflict
+from plimsoll.errors import Conflict, PlimsollError
 from plimsoll.ledger import Ledger, Release, Replace, Reservation, Taken
 from plimsoll.ledger.host import Host, ThisHost
 
@@ -97,5 +97,6 @@ class Turn:
     ) -> None:
         held, self._held = self._held, None
         if held is not None:
-            with contextlib.suppress(Taken):  # it had run out, and somebody else has it now
+            # It had run out, and somebody else has it now; or it cannot be given back, and is free once we are gone.
+            with contextlib.suppress(PlimsollError):
                 self._ledger.apply((Release(space=held.space, key=held.key, fence=held.fence),))

@@ -8,7 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from plimsoll.attest.moments import to_text
+from plimsoll.guard.quarantine_records import REPLAYED
+from plimsoll.guard.quarantine_view import QuarantineView, state_of
 from plimsoll.ledger import Draft, Entry, Ledger, Table
+from plimsoll.model.decision import Disposition
 
 FEEDBACK: Final = "feedback"
 OUTCOME: Final = "outcome"
@@ -63,7 +66,20 @@ class SinceView:
 
 def said_since(ledger: Ledger, record: str) -> tuple[Said, ...]:
     """What was said of a decision since, the oldest first."""
-    return tuple(msgspec.json.decode(raw, type=Said) for _, raw in ledger.view(SinceView()).scan(f"{record}/"))
+    said = [msgspec.json.decode(raw, type=Said) for _, raw in ledger.view(SinceView()).scan(f"{record}/")]
+    became = _replayed_with_its_group(ledger, record)
+    if became is not None:
+        said.append(Said(kind=REPLAYED, entry=became.id, time=to_text(became.time_ns)))
+    return tuple(sorted(said, key=lambda each: each.time))
+
+
+def _replayed_with_its_group(ledger: Ledger, record: str) -> Entry | None:
+    """The decision that closed a quarantined record, where no entry but that decision says so."""
+    entry = ledger.get(record)
+    if entry is None or entry.header is None or entry.header.disposition != Disposition.QUARANTINED.value:
+        return None
+    found = state_of(ledger.view(QuarantineView()), record).record
+    return ledger.get(found.became) if found is not None and found.run else None
 
 
 def say(ledger: Ledger, decision: Entry, what: Feedback | Outcome) -> Draft:
