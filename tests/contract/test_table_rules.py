@@ -142,7 +142,7 @@ def expected(path, record):
     return rows, found
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=35, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(table=tables())
 def test_sql_and_the_record_check_count_the_same(table, database, tmp_path_factory):
     made, inner, there = table

@@ -154,7 +154,9 @@ class _Plan:
         if count:
             self.measures.append(Measure(quality=rule, count=count))
         else:
-            said = why or "it is not a metric of the standard's library, or not one for a column of this type"
+            said = (
+                why or "it is not a metric of the standard's library, or not one that can be counted over this column"
+            )
             self._leave(f"quality.{rule.metric or rule.kind}", rule.field, rule.line, rule.column, said)
 
     def _count(self, rule: Quality) -> str:
@@ -166,7 +168,8 @@ class _Plan:
         value, column = self._rules.values.get(rule.field, ("NULL", Column(kind="varchar")))
         if rule.metric == "nullValues":
             return f"count(*) FILTER (WHERE {value} IS NULL)"
-        if not column.is_whole and column.kind not in _PLAIN:
+        # What a declared coercion makes of a value is not known to SQL.
+        if rule.field in self._rules.coerced or (not column.is_whole and column.kind not in _PLAIN):
             return ""
         if rule.metric == "missingValues":
             given = rule.arguments.get("missingValues")

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from plimsoll.contract.sql_text import identifier, text
-from plimsoll.engine.duckdb import CONFIG, MEMORY_MB, QueryFailed, driver, said_of
+from plimsoll.engine.duckdb import CONFIG, MEMORY_MB, QueryFailed, driver, escaped, said_of
 
 TIMEOUT_S: Final = 60.0  # of one query
 
@@ -32,10 +32,12 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         self._connection = self._duckdb.connect(config={**CONFIG, "memory_limit": f"{MEMORY_MB}MB"})
+        # A name with a bracket or a star is asked for as it is escaped, and opened as it is.
+        named = dict.fromkeys(name for path in self._files for name in (str(path), escaped(path)))
         try:
             for statement in (
                 f"CREATE VIEW {identifier(self._name)} AS SELECT * FROM {self._source}",
-                f"SET allowed_paths = [{', '.join(text(str(path)) for path in self._files)}]",
+                f"SET allowed_paths = [{', '.join(map(text, named))}]",
                 "SET enable_external_access = false",
                 "SET lock_configuration = true",
             ):

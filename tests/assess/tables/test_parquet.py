@@ -108,6 +108,16 @@ def test_declared_coercions_are_made_before_a_column_is_judged(tmp_path):
     assert broken(check(file, of=contract(text=text))) == {"amount type": 1}
 
 
+def test_a_count_over_values_that_a_coercion_changes_is_listed_and_not_guessed(tmp_path):
+    text = CONTRACT.replace(
+        "name: amount, ",
+        "name: amount, customProperties: [{property: plimsollCoerce, value: [decimal-comma]}], "
+        "quality: [{metric: invalidValues, arguments: {validValues: [1.5]}, mustBeLessThan: 5}], ",
+    )
+    found = check(write_parquet(tmp_path / "c.parquet", row(1, amount="'1,5'")), of=contract(text=text))
+    assert (broken(found), [u.rule for u in found.unasked]) == ({}, ["quality.invalidValues"])
+
+
 QUALITY = """\
   quality:
   - {metric: rowCount, mustBeBetween: [1, 2]}

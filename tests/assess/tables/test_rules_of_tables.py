@@ -56,6 +56,15 @@ def test_a_query_that_reaches_out_writes_or_gives_no_number_is_listed_and_not_me
     assert "C-1" not in left.why
 
 
+def test_a_query_finds_its_files_whatever_they_are_named_and_no_other(tmp_path):
+    file = write_parquet(tmp_path / "c[1]*.parquet", row(1))
+    other = write_parquet(tmp_path / "c1x.parquet", row(2))
+    with Sandbox("claims", parquet([file]), [file]) as sandbox:
+        assert sandbox.number("SELECT count(*) FROM claims") == 1
+        with pytest.raises(QueryFailed, match="disabled by configuration"):
+            sandbox.number(f"SELECT count(*) FROM '{other}'")
+
+
 def test_a_query_that_takes_too_long_is_ended(tmp_path):
     file = write_parquet(tmp_path / "c.parquet", row(1))
     with Sandbox("claims", parquet([file]), [file]) as sandbox:

@@ -45,6 +45,15 @@ def test_files_of_other_columns_are_split_apart_and_a_repeated_value_is_found_ac
     assert reasons == [(["claims.amount: type", "claims.id: unique"],)]
 
 
+def test_rows_of_several_files_with_the_same_columns_keep_their_places(tmp_path):
+    first = write_parquet(tmp_path / "t" / "1.parquet", row(1), row(2, amount="-1.0"), row(3))
+    second = write_parquet(tmp_path / "t" / "2.parquet", row(3), row(4), row(5, email="'nobody'"))
+    found = check(tmp_path / "t", split=tmp_path / "out")
+    assert (found.split.good, found.split.quarantined, len(found.split.files)) == (3, 3, 2)
+    places = rows(tmp_path / "out" / "quarantine.parquet", what="plimsoll_file, plimsoll_row, id")
+    assert sorted(places) == [(str(first), 2, "C-2"), (str(second), 1, "C-3"), (str(second), 3, "C-5")]
+
+
 def test_more_than_62_rules_have_room(tmp_path):
     names = [f"f{n}" for n in range(70)]
     fields = "".join(f"  - {{name: {n}, logicalType: integer, logicalTypeOptions: {{minimum: 0}}}}\n" for n in names)

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from plimsoll.assess.tables.marks import PLACE, Marks, Part, keys_of, name_of, reason_of
+from plimsoll.assess.tables.marks import Marks, Part, keys_of, name_of, reason_of
 from plimsoll.assess.tables.results import counted_result, level_result, quality_result
 from plimsoll.assess.tables.tally import Tally
 from plimsoll.contract.columns import Column
@@ -228,7 +228,7 @@ class ParquetCheck:
         most = list(self._database.rows(f"SELECT k, n FROM {twice} ORDER BY n DESC, k LIMIT {SHOWN}"))
         placed = all(part.knows_places for part, _ in parts)
         if repeated and self._marks is not None and placed:
-            self._marks.by_repeats(parts, keys_of(parts, f", {{number}} AS part, {PLACE} AS place"), twice)
+            self._marks.by_repeats(parts, keys_of(parts, ", {number} AS part, {place} AS place"), twice)
         return repeated, [self._first(parts, value, n, placed=placed) for value, n in most]
 
     def _first(self, parts: Sequence[tuple[Part, Distinct]], value: Any, times: int, *, placed: bool) -> Example:

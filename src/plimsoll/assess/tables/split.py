@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from plimsoll.assess.tables.marks import PLACE, Marks, Part
+from plimsoll.assess.tables.marks import Marks, Part
 from plimsoll.contract.sql_text import text
 from plimsoll.engine.duckdb import Database
 from plimsoll.errors import InputError, UsageError
@@ -61,10 +61,10 @@ def split_parts(database: Database, marks: Marks, parts: Sequence[Part], folder:
         ending = "" if part.number == 0 else f"-{part.number + 1}"
         bad = (
             f"SELECT t.*, m.reasons AS {REASONS}, filename AS {FILE}, file_row_number + 1 AS {ROW} "
-            f"FROM {part.source} t JOIN {table} m ON {PLACE} = m.place"
+            f"FROM {part.source} t JOIN {table} m ON {part.place} = m.place"
         )
         quarantined += write(database, bad, folder / f"quarantine{ending}.parquet", written)
-        kept = f"SELECT * FROM {part.source} WHERE {PLACE} NOT IN (SELECT place FROM {table})"
+        kept = f"SELECT * FROM {part.source} WHERE {part.place} NOT IN (SELECT place FROM {table})"
         good += write(database, kept, folder / f"good{ending}.parquet", written)
     return Split(good=good, quarantined=quarantined, files=tuple(written))
 
