@@ -116,7 +116,7 @@ def test_a_record_that_could_not_be_written_was_not_decided(tmp_path):
     ledger.close()
     with pytest.raises(StoreError):
         guard.decide("read", {"claim_id": "b", "amount": 1})
-    assert guard._windows.held == 1
+    assert guard._entrance.windows.held == 1
     guard.close()
 
 
@@ -124,7 +124,7 @@ def test_each_source_has_a_window_of_its_own_and_names_that_nobody_declared_shar
     with Ledger.open(tmp_path / "ledger.db") as ledger, open_on(ledger) as guard:
         taken = [guard.decide("read", A, source=s).disposition for s in ("fax", "mail", "", "fax", "made-up")]
         assert [t is Disposition.ANSWERED for t in taken] == [True, True, True, False, False]
-        assert set(guard._windows._windows) == {("read", "fax"), ("read", "mail"), ("read", "")}
+        assert set(guard._entrance.windows._windows) == {("read", "fax"), ("read", "mail"), ("read", "")}
 
 
 def test_of_many_threads_with_the_same_record_one_is_answered(open_guard):
@@ -183,12 +183,12 @@ def test_a_shadow_copy_is_no_duplicate_and_takes_no_key(tmp_path):
 def test_another_process_is_followed_and_what_two_take_at_once_is_counted_as_missed(place):
     with Ledger.open(place) as one, Ledger.open(place) as two, open_on(one) as here, open_on(two) as there:
         first = there.decide("read", A)
-        until(lambda: here._windows.held == 1)
+        until(lambda: here._entrance.windows.held == 1)
         assert here.decide("read", A).broken[0].found.startswith(first.record)
-        there._windows._follower.close()  # it hears nothing for a while
+        there._entrance.windows._follower.close()  # it hears nothing for a while
         b = {"claim_id": "b", "amount": 1}
         assert here.decide("read", b).disposition is there.decide("read", b).disposition is Disposition.ANSWERED
-        until(lambda: here._windows.missed == 1)
+        until(lambda: here._entrance.windows.missed == 1)
         assert {name: value for name, _, value in here.gauges()} == {
             "plimsoll_window_keys": 2,
             "plimsoll_window_missed": 1,
@@ -235,10 +235,10 @@ def test_own_decisions_are_not_read_back(tmp_path):
     with Ledger.open(tmp_path / "ledger.db") as ledger, open_on(ledger) as guard:
         for i in range(20):
             guard.decide("read", {"claim_id": str(i), "amount": i})
-        until(lambda: not guard._windows._own)
+        until(lambda: not guard._entrance.windows._own)
 
 
 def test_without_a_rule_that_compares_nothing_is_followed_or_kept(open_guard):
     guard = open_guard(answers)
-    assert guard._windows is None
+    assert guard._entrance.windows is None
     assert not Windows.needed({}, compile_contract(read_contract(KEYED.partition("customProperties:\n  -")[0], "c")))

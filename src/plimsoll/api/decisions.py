@@ -170,11 +170,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def _kept(guard: Guard, record: str, who: Identity, principal: Principal | None) -> bytes:
     entry = decision_entry(guard, record, who, Scope.READ)
     try:
-        answer = guard.recorded(record)
-        taken_for = guard.taken_for(record)
+        answer = guard.recall.recorded(record)
+        taken_for = guard.recall.taken_for(record)
     except Erased as erased:
         raise HttpProblem(410, "erased", "what this decision was about has been erased", record=record) from erased
-    if not may_read(taken_for, principal) or not guard.may_see(answer, principal):
+    if not may_read(taken_for, principal) or not guard.recall.may_see(answer, principal):
         raise HttpProblem(404, "no-decision", "there is no such decision")  # that it is there is not told either
     kept = Kept(
         answer=answer,

@@ -38,6 +38,6 @@ async def _record(exchange: Exchange, parts: Parts, who: Identity, type_: type[F
     draft = await asyncio.to_thread(say, ledger, entry, said)
     written = await ledger.aappend(draft)
     if isinstance(said, Feedback) and isinstance(parts.guard, Fleet) and said.judged is not Judged.UNCLEAR:
-        kept = await asyncio.to_thread(parts.guard.recorded, entry.id)
+        kept = await asyncio.to_thread(parts.guard.recall.recorded, entry.id)
         parts.guard.judged(kept.release, wrong=said.judged is Judged.WRONG)
     await exchange.respond(201, msgspec.json.encode(Recorded(entry=written)))

@@ -71,11 +71,6 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             yield "plimsoll_target_waiting", target.target, target.waiting
             if target.breaker is not None:
                 yield "plimsoll_breaker_open", target.target, float(target.breaker is not BreakerState.CLOSED)
-        room = self.guard.quarantine_room
-        if room is not None:
-            filling = room.watched()
-            yield "plimsoll_quarantine_waiting", self.guard.settings.system, filling.records
-            yield "plimsoll_quarantine_full", self.guard.settings.system, float(filling.is_full)
         yield from self.guard.gauges()
         for source in self._sources():
             for state in SourceState:

@@ -16,12 +16,11 @@ import msgspec
 
 from plimsoll.contract import Checker
 from plimsoll.contract.arrivals import SourceRule
-from plimsoll.errors import Conflict, UsageError
+from plimsoll.errors import UsageError
 from plimsoll.guard.addressee import ANSWER, Addressee
-from plimsoll.guard.admission import Admission
-from plimsoll.guard.arrivals import Arrivals, SourceHealth
+from plimsoll.guard.arrivals import SourceHealth
 from plimsoll.guard.border import Border
-from plimsoll.guard.controls import Controls
+from plimsoll.guard.entrance import Entrance
 from plimsoll.guard.health import Health
 from plimsoll.guard.intake import take_in
 from plimsoll.guard.lanes import Lanes
@@ -31,20 +30,18 @@ from plimsoll.guard.outlet import Outlet
 from plimsoll.guard.passage import NS, Passage
 from plimsoll.guard.path import Path
 from plimsoll.guard.quarantine_room import QuarantineRoom
-from plimsoll.guard.record import answer_again, answer_of, cost_in, draft_of
+from plimsoll.guard.recall import Recall
+from plimsoll.guard.record import answer_of, cost_in, draft_of
 from plimsoll.guard.recorder import Recorder
 from plimsoll.guard.settings import GuardSettings
 from plimsoll.guard.spend import Spend
 from plimsoll.guard.stream import Sink, Streamed
 from plimsoll.guard.target import PythonTarget, Target
 from plimsoll.guard.used import Used
-from plimsoll.guard.watching import Watching
 from plimsoll.guard.ways import FROM_THREAD, ON_LOOP, finish
-from plimsoll.guard.windows import Windows
 from plimsoll.ledger import Draft, Entry, Follower, Ledger, Reservation
-from plimsoll.model.decision import Answer, DecisionRecord, Disposition, StepRecord, Tier
+from plimsoll.model.decision import Answer, Disposition, StepRecord, Tier
 from plimsoll.model.principal import Principal
-from plimsoll.policy import SourcesVerdict, rule_on_sources
 
 R = TypeVar("R")
 _OFFSET: Final = 200  # characters; a place in a feed, and not a second record
@@ -105,25 +102,14 @@ class Guard:
         self._hold_to_release = hold_to_release
         self._spend = spend
         self.used = Used()
-        bound = settings.quarantine
-        self.quarantine_room = None if bound is None else QuarantineRoom(ledger, settings.system, bound)
-        self._windows = (
-            Windows(inputs, default_input, clock=time.time_ns, acts=not settings.rehearsal)
-            if Windows.needed(inputs, default_input)
-            else None
-        )
         self._outlet = Outlet(output, settings.knowledge, addressee)
         self._once = Once(ledger, settings.system)
         self._recorder = Recorder(ledger, self._once, system=settings.system, batched=settings.batched)
-        self._admission = Admission(
-            inputs,
-            default_input,
-            rules=source_rules,
-            arrivals=Arrivals(ledger, settings.system, clock_ns=clock_ns, is_staging=settings.rehearsal),
-            tell=self._recorder.note,
-            room=self.quarantine_room,
-            windows=self._windows,
+        self._entrance = Entrance(
+            settings, ledger, self._recorder, inputs, default_input, output, rules=source_rules, clock_ns=clock_ns
         )
+        self._admission = self._entrance.admission
+        self._recall = Recall(ledger, settings)
         self._lanes = Lanes(
             settings,
             self._outlet,
@@ -133,18 +119,6 @@ class Guard:
             spend=spend,
             border=border,
         )
-        if not settings.run:  # what a measurement sends is no traffic
-            self._admission.watching = Watching(
-                inputs,
-                default_input,
-                output,
-                ledger=ledger,
-                system=settings.system,
-                seal=settings.seal,
-                clock=time.time_ns,
-                process=_process(),
-                tell=self._recorder.note,
-            )
         self._live = self._lanes.path_to(target)
         self._follower: Follower | None = None
         self._pid = os.getpid()
@@ -285,7 +259,7 @@ class Guard:
         if key:
             begun = self._once.begin(type_, key, passage.intake)
             if isinstance(begun, str):
-                return self._again(begun, key, principal)
+                return self._recall.again(begun, key, principal)
             mine = begun
         try:
             if self._admission.needs_target(passage) and not path.at_once(passage):
@@ -380,7 +354,7 @@ class Guard:
         if key:
             begun = await asyncio.to_thread(self._once.begin, type, key, passage.intake)
             if isinstance(begun, str):
-                return self._again(begun, key, principal)
+                return self._recall.again(begun, key, principal)
             mine = begun
         try:
             if self._admission.needs_target(passage) and not self._live.at_once(passage):
@@ -496,49 +470,14 @@ class Guard:
             intake=take_in(given),
         )
 
-    def _again(self, record: str, key: str, principal: Principal | None) -> Answer:
-        """The answer of an earlier call, for who asked then: another one may not be allowed to see it."""
-        if self.taken_for(record) != ("" if principal is None else principal.id):
-            raise Conflict(
-                f"the idempotency key '{key}' was used by another principal", fix="use keys that no two callers share"
-            )
-        answer = self.recorded(record)
-        if not self.may_see(answer, principal):
-            raise Conflict(
-                f"the answer under the idempotency key '{key}' rests on what this principal may not see",
-                fix="ask with the labels that were held then, or under a new key",
-            )
-        return answer
-
     def checker_of(self, source: str) -> Checker | None:
         """The contract that records of a source are held against; None: they are not checked."""
         return self._admission.checker_of(source)
 
-    def may_see(self, answer: Answer, principal: Principal | None) -> bool:
-        """Whether an answer that was recorded may be shown to somebody: what it rests on is not closed to them."""
-        if not answer.sources:
-            return True
-        knowledge, now_ns = self.settings.knowledge, time.time_ns()
-        ruling = rule_on_sources(answer.sources, knowledge=knowledge, principal=principal, now_ns=now_ns)
-        return ruling.verdict is not SourcesVerdict.REFUSE
-
-    def taken_for(self, record: str) -> str:
-        """Who asked for a recorded decision, as the organisation names them; "" where nobody knew."""
-        entry = self.ledger.get(record)
-        return "" if entry is None else msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord).principal
-
-    def recorded(self, record: str) -> Answer:
-        """The answer of an earlier call, as the ledger has it.
-
-        Raises:
-            UsageError: it is not there.
-            VerificationFailed: its payload was erased.
-        """
-        entry = self.ledger.get(record)
-        if entry is None:
-            raise UsageError(f"the answer recorded under this key, {record}, is not in the ledger")
-        kept = msgspec.json.decode(self.ledger.body(entry), type=DecisionRecord)
-        return answer_again(kept, record, self.settings.types.get("" if entry.header is None else entry.header.type))
+    @property
+    def recall(self) -> Recall:
+        """Reads earlier decisions back."""
+        return self._recall
 
     def health(self) -> Health:
         """How the targets stand in this process, and whether the record keeps up."""
@@ -550,17 +489,18 @@ class Guard:
         )
 
     @property
+    def quarantine_room(self) -> QuarantineRoom | None:
+        """Whether one more broken record may wait in quarantine; None: it always may."""
+        return self._entrance.room
+
+    @property
     def forgotten(self) -> Mapping[str, int]:
         """By source, keys that its window let go of before they were as old as the contract's window says."""
-        return {} if self._windows is None else self._windows.forgotten
+        return {} if self._entrance.windows is None else self._entrance.windows.forgotten
 
     def gauges(self) -> Iterator[tuple[str, str, float]]:
         """What is measured when it is asked for: name, what of, value."""
-        if self._windows is not None:
-            yield "plimsoll_window_keys", self.settings.system, self._windows.held
-            yield "plimsoll_window_missed", self.settings.system, self._windows.missed
-        if self._admission.watching is not None:
-            yield from self._admission.watching.gauges()
+        yield from self._entrance.gauges()
 
     # -- its sources
 
@@ -617,8 +557,7 @@ class Guard:
             self._take_in(entry)
             start[entry.stream] = entry.seq
         self._follower = self.ledger.follow(self._followed, self._on_entry, after=start)
-        if self._windows is not None and not self.settings.run:  # a measurement compares its own sample alone
-            self._windows.follow(self.ledger, self.settings.system)
+        self._entrance.follow()
 
     def _on_entry(self, entry: Entry) -> None:
         if entry.system == self.settings.system:
@@ -637,14 +576,7 @@ class Guard:
         self._pid = os.getpid()
         self._lanes.begin_anew()
         self._recorder.forget()
-        if self.quarantine_room is not None:
-            self.quarantine_room.begin_anew()
-        if self._admission.watching is not None:
-            self._admission.watching.begin_anew(_process())
-        if self._windows is not None:
-            self._windows.begin_anew()
-        self._admission.controls = Controls()
-        self._admission.arrivals.begin_anew()
+        self._entrance.begin_anew()
         self._follow()
 
     def close(self) -> None:
@@ -656,35 +588,20 @@ class Guard:
         mine = self._pid == os.getpid()
         with contextlib.ExitStack() as steps:  # the last one first, each of them whatever becomes of the others
             if mine:
-                if self.quarantine_room is not None:
-                    steps.callback(self.quarantine_room.close)
                 steps.callback(self._recorder.flush)
-                steps.callback(self._tell_the_rest)
+                steps.callback(self._entrance.close, self._source_rules if self._follower is not None else {})
                 if self._spend is not None:
                     steps.callback(self._spend.close)
             steps.callback(self._lanes.close, with_targets=mine)
-            if self._windows is not None and mine:
-                steps.callback(self._windows.close)
             if self._follower is not None and mine:
                 follower, self._follower = self._follower, None
-                if self._source_rules:
-                    steps.callback(self._admission.arrivals.look, self._source_rules, at_end=True)
                 steps.callback(follower.close)
-
-    def _tell_the_rest(self) -> None:
-        for entry in () if self._admission.watching is None else self._admission.watching.rest():
-            self._recorder.note(entry)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _process() -> str:
-    """Under which name this guard counts: two guards of one process count apart, and so do two of one id."""
-    return f"{os.getpid()}-{time.time_ns():x}"
 
 
 def _end_of(sink: Sink | None) -> tuple[Draft, ...]:

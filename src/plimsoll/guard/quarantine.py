@@ -128,7 +128,7 @@ def _replay(guard: Guard, record: str, by: str, fixed: bytes | None) -> Answer:
     _refuse_closed(found)
     given = original_bytes(kept) if fixed is None else fixed
     before = state.decided or _same(state, digest_bytes(given), guard.settings.release)
-    answer = guard.recorded(before) if before else _decide(guard, found, given, len(state.attempts))
+    answer = guard.recall.recorded(before) if before else _decide(guard, found, given, len(state.attempts))
     if answer.disposition in DECIDES:
         close(ledger, system, REPLAYED, Closed(record=record, by=by, became=answer.record))
     return answer
