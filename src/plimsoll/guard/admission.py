@@ -97,8 +97,10 @@ class Admission:
             passage.input_note = InputRecord(found=(SourceState.UNAVAILABLE,), why=(passage.intake.absent,))
             passage.end(Disposition.SHED, f"source-{SourceState.UNAVAILABLE}")
             return
-        # One that is replayed waits already.
-        if self._room is None or passage.replay_of or self._room.takes(passage.intake.size):
+        # One that is replayed waits already, and a copy waits nowhere.
+        if self._room is not None and not passage.replay_of and not passage.is_copy:
+            passage.has_room = self._room.takes(passage.intake.size)
+        if passage.has_room is not False:
             passage.end(Disposition.QUARANTINED, "contract" if passage.contract else "unreadable")
             return
         passage.end(Disposition.SHED, TURNED_AWAY)
@@ -155,6 +157,8 @@ class Admission:
 
     def settle(self, passage: Passage, record: str) -> None:
         """Keep what a record has taken and said, or give it back; ``record`` is "" where nothing was written."""
+        if passage.has_room and self._room is not None:
+            self._room.written(passage.intake.size)
         if passage.taken is not None and self._windows is not None:
             self._windows.settle(passage.taken, record, passage.disposition)
         if record and passage.is_judged:

@@ -88,6 +88,7 @@ class Passage(msgspec.Struct, kw_only=True):
     offset: str = ""  # where the record stood in its feed
     contract: str = ""
     contract_version: str = ""
+    has_room: bool | None = None  # broken, and counted as waiting; False: there was no room; None: nobody asked
     turned_away: bool = False  # broken, and not kept: too much waits in quarantine already
     taken: Taken | None = None  # the keys of the record, where its contract compares records with each other
     is_copy: bool = False  # of a decision that another release took: it counts for nothing, and takes no keys

@@ -89,6 +89,7 @@ class QuarantineRoom:
         self._thread: threading.Thread | None = None
         self._known = (0, 0)  # records and bytes that waited at the last look
         self._own = (0, 0)  # taken in here since it began
+        self._under_way = (0, 0)  # of these, what is not written yet, and so in nobody's view
         self._seen = False  # whether any look has succeeded
         self._looked_s: float | None = None  # when the last one ended, whatever came of it
         self._said_full: bool | None = None  # None: nobody has asked yet
@@ -108,8 +109,14 @@ class QuarantineRoom:
             fits = not (self._filling().is_full or self._was_full())
             if fits:
                 self._own = (self._own[0] + 1, self._own[1] + size)
+                self._under_way = (self._under_way[0] + 1, self._under_way[1] + size)
             self._look_if_due()
             return fits
+
+    def written(self, size: int) -> None:
+        """A record that was taken in is written, or never will be."""
+        with self._lock:
+            self._under_way = (self._under_way[0] - 1, self._under_way[1] - size)
 
     def _was_full(self) -> bool:
         """Before the first look: whether it was full when somebody looked last.
@@ -161,7 +168,7 @@ class QuarantineRoom:
             PlimsollError: the ledger cannot be asked.
         """
         with self._lock:
-            before = self._own
+            before = (self._own[0] - self._under_way[0], self._own[1] - self._under_way[1])
         self._ledger.flush()  # what was enqueued before is in the view then
         totals = totals_of(self._ledger.view(QuarantineView()), self._system)
         with self._lock:
