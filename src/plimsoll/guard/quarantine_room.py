@@ -169,7 +169,7 @@ class QuarantineRoom:
         """
         with self._lock:
             before = (self._own[0] - self._under_way[0], self._own[1] - self._under_way[1])
-        self._ledger.flush()  # what was enqueued before is in the view then
+        self._ledger.flush()  # what was written, or enqueued, before is in the view then
         totals = totals_of(self._ledger.view(QuarantineView()), self._system)
         with self._lock:
             self._known, self._seen = (totals.waiting, totals.bytes), True
