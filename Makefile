@@ -51,8 +51,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: setup ## make the hash-pinned requirements files anew
-	@for what in core:'' demo:'--extra demo' dev:'--extra demo --extra onnx --extra postgres --extra tables --group dev --group bench'; do \
+lock: setup ## make the hash-pinned requirements files anew; what is shipped is locked to what is tested
+	@for what in dev:'--extra demo --extra onnx --extra postgres --extra tables --group dev --group bench' \
+	  core:'--constraint requirements/dev.txt' demo:'--extra demo --constraint requirements/dev.txt'; do \
 	  $(BIN)/uv pip compile pyproject.toml $${what#*:} --python-version 3.11 --universal --generate-hashes \
 	    --no-emit-index-url --no-header --quiet --upgrade -o requirements/$${what%%:*}.txt || exit 1; done
 
