@@ -119,8 +119,14 @@ class Database:
 
 
 def said_of(why: Exception) -> str:
-    """What an error of the database says, without a value of the data in it."""
+    """What an error of the database says, without a value of the data in it.
+
+    Raises:
+        KeyboardInterrupt: somebody asked the command to stop, which the driver tells as an error of its own.
+    """
     said, kind = str(why).partition("\n")[0], type(why).__name__
+    if kind == "InterruptException" or (isinstance(why, RuntimeError) and "interrupt" in said.casefold()):
+        raise KeyboardInterrupt from why
     if isinstance(why, OUTSIDE):
         return "a name or a value in it is no text"
     return kind if kind in _WITH_VALUES and "Parquet" not in said else said
