@@ -5,7 +5,7 @@
 A table of claims is made with DuckDB; about three rows in a hundred are broken in ten known ways, and every count is held to
 what was broken before its time counts. Each contestant is a process of its own, import included; they take turns, and a
 ratio is one median of wall time over another of the same run. The floor is one hand-written DuckDB query with the same twelve checks.
-The floor of single records is a bare parse of the same lines: orjson where it is installed, else msgspec, which is as fast.
+Single records are measured by `contract_record.py`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 HERE = Path(__file__).parent
-RECORDS = 100_000
 CONTRACT = """\
 apiVersion: v3.1.0
 kind: DataContract
@@ -188,44 +185,6 @@ def measure_first(folder: Path, rounds: int) -> dict[str, float]:
     return {"first_result_s": statistics.median(took)}
 
 
-def measure_records(folder: Path, rounds: int) -> dict[str, float]:
-    """The guard's check with all reasons, over the same lines bare; both in this process, in turns."""
-    from plimsoll.contract import compile_contract, parse_record, read_contract  # noqa: PLC0415 - not what other parts time
-
-    table = make(folder, RECORDS)
-    duckdb = importlib.import_module("duckdb")
-    rows = duckdb.connect().execute(f"SELECT * FROM '{table}'")
-    names = [d[0] for d in rows.description]
-    encode = msgspec.json.encode
-    lines = []
-    for row in rows.fetchall():
-        record = {n: v for n, v in zip(names, row, strict=True) if v is not None}
-        if "opened_at" in record:
-            record["opened_at"] = record["opened_at"].isoformat() + "Z"
-        lines.append(encode(record))
-    try:
-        bare: Callable[[bytes], Any] = importlib.import_module("orjson").loads
-    except ImportError:
-        bare = msgspec.json.Decoder().decode
-    check = compile_contract(read_contract(CONTRACT, "claims.odcs.yaml")).check
-    times: dict[str, list[float]] = {"bare": [], "ours": []}
-    for _ in range(max(rounds, 3)):
-        began = time.perf_counter()
-        for line in lines:
-            bare(line)
-        times["bare"].append(time.perf_counter() - began)
-        began = time.perf_counter()
-        bad = sum(bool((p := parse_record(line)).reasons or check(p.value).reasons) for line in lines)
-        times["ours"].append(time.perf_counter() - began)
-    truth = json.loads((folder / f"truth-{RECORDS}.json").read_text())
-    broken = sum(n for name, n in truth.items() if name not in {"claim_id.unique", "channel.enum", "priority.range"})
-    assert bad == broken, (bad, broken)
-    return {
-        "record_ratio": statistics.median(times["ours"]) / statistics.median(times["bare"]),
-        "record_us": 1e6 * statistics.median(times["ours"]) / len(lines),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
@@ -237,20 +196,26 @@ def main() -> None:
     if arguments.floor is not None:
         floor(arguments.floor)
         return
-    import health_check  # noqa: PLC0415 - the process of the floor needs none of it
+    import contract_record  # noqa: PLC0415 - the process of the floor needs none of it
+    import health_check  # noqa: PLC0415 - as above
 
     sizes = [int(size) for size in arguments.rows.split(",")]
     with tempfile.TemporaryDirectory() as made:
         folder = arguments.data or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        figures: dict[str, float] = {}
+        figures: dict[str, Any] = {}
         for rows in sizes:
             figures |= measure_table(folder, rows, arguments.rounds, split=rows == max(sizes))
         figures |= measure_first(folder, max(arguments.rounds, 3))
-        figures |= measure_records(folder, arguments.rounds)
+    figures |= contract_record.measure()
     figures["health_check_s"] = health_check.measure()["health_check_s"]
     print(
-        json.dumps(figures) if arguments.json else "\n".join(f"{name}: {value:.3g}" for name, value in figures.items())
+        json.dumps(figures)
+        if arguments.json
+        else "\n".join(
+            f"{name}: {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
+            for name, value in figures.items()
+        )
     )
 
 
