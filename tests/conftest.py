@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -12,14 +13,24 @@ from hypothesis import settings
 
 from plimsoll.testing.postgres import TemporaryServer, programs
 
-# Tests write a module and a second version of it within one second, which Python cannot tell apart by time and size.
-sys.dont_write_bytecode = True
+# The tests are rewritten as they are imported, which takes longer than all else about collecting them: once is enough.
+sys.dont_write_bytecode = False
 
 # In CI the same examples every time, so that a change is judged by what it changed; at a desk, new ones every time.
 # No deadline: two cores are shared with whatever else runs, and no test here is about time.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "desk")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, so the collector need not look through it again with every test.
+
+    And tests write a module and a second version of it within one second, which Python cannot tell apart by time and size.
+    """
+    gc.collect()
+    gc.freeze()
+    sys.dont_write_bytecode = True
 
 
 def _left_out(config: pytest.Config) -> list[str]:
