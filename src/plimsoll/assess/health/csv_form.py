@@ -37,7 +37,9 @@ def csv_form_of(lines: Sequence[str]) -> CsvForm | None:
         width = len(rows[0]) if rows else 0
         if width < 2 or not _are_names(rows[0]):
             continue
-        fit = max(sum(len(row) == width for row in each) / len(each) for each in (rows, _whole(lines, delimiter)) if each)
+        fit = max(
+            sum(len(row) == width for row in each) / len(each) for each in (rows, _whole(lines, delimiter)) if each
+        )
         if fit >= _KEPT and (best is None or (fit, width) > best[:2]):
             best = (fit, width, CsvForm(delimiter=delimiter, names=rows[0]))
     return best[2] if best is not None else None

@@ -184,9 +184,7 @@ def column_names(cells: list[str], tell: Callable[[str], None]) -> list[str]:
     return made
 
 
-def _texts(
-    file: RawFile, taken: list[tuple[int, bytes]], lost: list[int], listener: Listener
-) -> Iterator[str]:
+def _texts(file: RawFile, taken: list[tuple[int, bytes]], lost: list[int], listener: Listener) -> Iterator[str]:
     """Lines as text; one that is none is told, and left out."""
     for line in file.lines(MAX_BYTES):
         rule = "size" if line.too_long else "nul" if b"\x00" in line.raw else ""
