@@ -59,7 +59,7 @@ schema:
   - {type: foreignKey, from: [claim.a, claim.b], to: [x.a, x.b]}
   quality:
   - {metric: rowCount, mustBeBetween: [1, 9]}
-  - {metric: duplicateValues, arguments: {properties: [a, b]}, mustBe: 0}
+  - {metric: duplicateValues, arguments: {properties: [id, state]}, mustBe: 0}
   - {type: sql, query: SELECT 1, mustBeGreaterThan: 0}
   - {type: text, description: complete}
   - {type: custom, engine: soda, implementation: 'x: y'}
@@ -462,3 +462,22 @@ def test_whatever_stands_in_a_contract_gives_a_contract_or_problems(tree, versio
         unplaced = []
         compile_contract(contract).check({"a": 1})
     assert unplaced == []
+
+
+@pytest.mark.parametrize(("more", "said"), [("", ["contract.reference"]), (", nosuch", ["contract.reference"] * 2)])
+def test_records_are_not_compared_by_a_field_that_is_none(more, said):
+    text = f"""
+apiVersion: v3.1.0
+kind: DataContract
+id: claims
+version: 1.0.0
+status: active
+schema:
+- name: claim
+  quality:
+  - {{metric: duplicateValues, arguments: {{properties: [a, aa{more}]}}, mustBe: 0}}
+  properties:
+  - {{name: a, logicalType: string}}
+"""
+    assert [p.code for p in problems(text)] == said
+    read_contract(text + "customProperties: [{property: plimsollUnknownFields, value: allow}]\n", "c.yaml")

@@ -226,6 +226,18 @@ def test_an_order_is_kept_per_key_and_what_was_not_decided_does_not_count():
     assert come(seen, {"account": "a", "at": "2026-06-01T00:00:00Z"}) == ()
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_under_way_that_both_come_to_nothing_neither_holds_the_order_up(first):
+    seen = window("  - {name: n, logicalType: integer, customProperties: [{property: plimsollOrder, value: rising}]}\n")
+    assert come(seen, {"n": 1}) == ()
+    claims = [seen.judge({"n": 50}, 0), seen.judge({"n": 60}, 0)]
+    seen.withdraw(claims[first])
+    seen.withdraw(claims[1 - first])
+    assert come(seen, {"n": 2}) == ()
+    (late,) = come(seen, {"n": 1})
+    assert late.expected == "a value above that of r"
+
+
 def test_rising_values_are_each_above_the_one_before():
     seen = window("  - {name: n, logicalType: integer, customProperties: [{property: plimsollOrder, value: rising}]}\n")
     assert [bool(come(seen, {"n": n})) for n in (1, 2, 2, 1, 3, None, 2.5)] == [

@@ -11,6 +11,8 @@ import pytest
 
 from plimsoll import Unavailable
 from plimsoll.guard.arrivals import TROUBLE
+from plimsoll.guard.quarantine import grouped, replay
+from plimsoll.guard.quarantine_group import Fix, replay_group
 from plimsoll.ledger import Ledger
 from plimsoll.model.decision import Disposition, Verdict
 from plimsoll.model.input_note import SourceState, SourceTrouble
@@ -96,6 +98,17 @@ def test_human_only_work_goes_to_people_whatever_its_source_does(open_with):
 def test_what_a_caller_says_of_a_source_cannot_forge_a_line_of_a_log():
     assert Unavailable("down\n2026 INFO all is \u202ewell\x1b[2J").why == "down 2026 INFO all is  well [2J"
     assert len(Unavailable("x" * 10_000).why) == 300
+
+
+def test_nothing_stands_in_for_a_broken_record_that_is_replayed_so_that_it_waits_to_be_mended(open_with, ledger):
+    first = open_with(contract()).decide("read", BROKEN, source="bank")
+    guard = open_with(contract(fallback="onMalformed: {use: default, value: {rate: 9}}"))
+    assert guard.decide("read", BROKEN, source="bank").output == 9
+    (group,) = grouped(ledger)
+    assert replay_group(guard, group.group, Fix(), by="op@example.org").still_broken == 1
+    assert replay(guard, first.record, by="op@example.org").disposition is Disposition.QUARANTINED
+    mended = replay(guard, first.record, by="op@example.org", fixed=b'{"rate": 2}')
+    assert (mended.disposition, mended.output) == (Disposition.ANSWERED, 2)
 
 
 # -- unavailable

@@ -147,3 +147,11 @@ def test_a_shadow_copy_is_counted_once_with_its_decision(ledger):
             ("plimsoll_source_changes", "fax unknown-field"): 1,
             ("plimsoll_source_changed_records", "fax unknown-field"): 1,
         }
+
+
+def test_what_is_replayed_was_counted_when_it_came(ledger):
+    with open_on(ledger) as guard:
+        first = guard.decide("read", NEW, source="fax")
+        guard.decide("read", NEW, source="fax", replay_of=first.record)
+        assert guard.draft_replay("read", b"{", replay_of=first.record, source="fax") is None
+    assert [(seen.what, seen.seen, seen.of) for seen in changes_of(ledger, "claims")] == [("claimId", 1, 1)]

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from plimsoll.contract import compile_contract, read_contract
+from plimsoll.contract.patch import parse_patch
 from plimsoll.errors import StoreError
 from plimsoll.guard import Guard, GuardedType, GuardSettings, PythonTarget
 from plimsoll.guard.quarantine import grouped
+from plimsoll.guard.quarantine_group import Fix, preview, replay_group
 from plimsoll.guard.windows import Windows
 from plimsoll.ledger import Ledger
 from plimsoll.model.decision import Disposition, Fault, Tier
@@ -85,6 +87,38 @@ def test_a_record_that_comes_again_is_quarantined_with_its_own_reason_and_names_
 def test_an_idempotency_key_gives_the_answer_again_and_is_no_duplicate(open_guard):
     guard = open_guard(answers, contract=KEYED)
     assert guard.decide("read", A, key="k").output == guard.decide("read", A, key="k").output == 1
+
+
+def test_a_preview_compares_each_with_those_before_it_and_with_each_other(open_guard, ledger):
+    guard = open_guard(answers, contract=KEYED)
+    guard.decide("read", A, source="fax")
+    for claim in ("a", "b", "b"):
+        guard.decide("read", {"claim_id": claim, "amount": None, "more": 1}, source="fax")
+    (group,) = (g for g in grouped(ledger) if "more" in g.reason)
+    checker = guard.checker_of("fax")
+    windows = Windows({"fax": checker}, None, clock=time.time_ns)
+    windows.fill(ledger, "claims")
+    fix = Fix(patch=parse_patch(b'[{"op": "remove", "path": "/more"}]', "fix.json"))
+    seen = preview(ledger, "claims", group.group, fix, checker, samples=0, windows=windows)
+    assert (seen.would_pass, seen.reasons) == (1, {"/claim_id: duplicate (primaryKey)": 2})
+    outcome = replay_group(guard, group.group, fix, by="op@example.org")
+    assert (outcome.ended, outcome.still_broken) == ({"answered": 1}, 2)
+
+
+def test_a_record_that_something_stood_in_for_takes_no_key_here_nor_after_a_restart(open_guard, ledger):
+    stale = KEYED.replace("id: claim", "id: claim\nservers: [{server: fax, type: custom}]", 1).replace(
+        "customProperties:\n  - {property: plimsollW",
+        "slaProperties: [{property: latency, value: 1, unit: d, element: claim.at}]\ncustomProperties:\n"
+        "  - {property: plimsollFallback, value: {owner: o@x.org, onStale: {use: default, value: {amount: 7}}}}\n"
+        "  - {property: plimsollW",
+    )
+    stale = stale.replace("      - name: amount", "      - {name: at, logicalType: date}\n      - name: amount")
+    guard = open_guard(answers, contracts=(stale.replace("primaryKey: true", "primaryKey: true, required: false"),))
+    assert guard.decide("read", {"claim_id": "a", "amount": 1, "at": "2001-01-01"}, source="fax").output == 7
+    assert guard._windows.held == 0
+    again = Windows({"fax": guard.checker_of("fax")}, None, clock=time.time_ns)
+    again.fill(ledger, "claims")
+    assert again.held == 0
 
 
 def test_what_was_not_answered_may_come_again(open_guard):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -20,6 +21,7 @@ from plimsoll.guard.quarantine_group import replay_group as replay_group_in
 from plimsoll.guard.quarantine_records import Count, Quarantined, Totals
 from plimsoll.guard.quarantine_room import Filling
 from plimsoll.guard.quarantine_view import GROUP_ID, QuarantineView, counts_of, totals_of
+from plimsoll.guard.windows import Windows
 from plimsoll.model.decision import Answer
 from plimsoll.model.quarantine import QuarantineBound
 
@@ -172,8 +174,13 @@ def preview_group(project: Project, group: str, patch: Patch | None, *, samples:
     system = project.manifest.system
     with reading_ledger(project) as ledger:
         source = find_group(ledger.view(QuarantineView()), system, group).source
-        checker = project.checkers.get(source, project.default_checker)
-        return preview(ledger, system, group, _fix(patch), checker, samples=samples)
+        inputs, default = project.checkers, project.default_checker
+        windows = None
+        if Windows.needed(inputs, default):
+            windows = Windows(inputs, default, clock=time.time_ns)
+            windows.fill(ledger, system)
+        checker = inputs.get(source, default)
+        return preview(ledger, system, group, _fix(patch), checker, samples=samples, windows=windows)
 
 
 def replay_group(

@@ -66,6 +66,7 @@ class Delivery:
         self._record = record
         self._rows = 0
         self._broken = 0
+        self._unread = 0
         self._seen: set[str] = set()
         self._unique = [_Values(u, record) for u in _of(checker.contract, record)]
         self._counts = [
@@ -93,6 +94,7 @@ class Delivery:
         """One record that could not be read at all."""
         self._rows += 1
         self._broken += 1
+        self._unread += 1
 
     def verdict(self) -> Verdict:
         """What can be said of all records that were taken."""
@@ -104,7 +106,7 @@ class Delivery:
     def _presence(self) -> Iterator[Finding]:
         """A field that stands in no record at all: the column is not there, be it optional in each."""
         record = self._record
-        if record is None or not self._rows:
+        if record is None or self._rows == self._unread:  # of what could not be read, nobody can tell
             return
         for field in record.fields:
             there = field.name in self._seen

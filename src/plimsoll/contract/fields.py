@@ -58,6 +58,7 @@ class FieldReader:
         fields = self._read_fields(given, path, name, inherited)
         where = self._notes.source.where(path)
         self._note_key()
+        self._check_compared(fields, closed=inherited.closed)
         return Field(
             name=name,
             line=where.line,
@@ -67,6 +68,15 @@ class FieldReader:
             fields=fields,
             closed=inherited.closed and bool(fields),
         )
+
+    def _check_compared(self, fields: tuple[Field, ...], *, closed: bool) -> None:
+        """Note names under quality rules that are no field: compared by it, nothing is ever a duplicate."""
+        known = [field.name for field in fields]
+        if closed and known:
+            for name, at in self._notes.compared:
+                if name not in known:
+                    self._notes.unknown("reference", at, "a field of this object", name, known)
+        self._notes.compared.clear()
 
     def _read_blob(self, given: dict[str, Any], path: Path, name: str) -> None:
         """A schema object that is no table: from v3.1 on."""

@@ -32,6 +32,7 @@ class Notes:
         self.orders: list[Order] = []
         self.references: list[Reference] = []
         self.read_fields: list[tuple[str, Path]] = []  # that consumers name, and where
+        self.compared: list[tuple[str, Path]] = []  # fields of the object that quality rules name, and where
         self.object = ""  # name of the schema object that is being read
 
     def problem(self, code: str, path: Path, message: str, *, fix: str = "", at_key: bool = False) -> None:

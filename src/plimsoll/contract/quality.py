@@ -132,6 +132,9 @@ class _Quality:
         elif self._kind == "library" and self._minor >= 1 and "metric" not in self._item:
             fix = "write 'metric: …'; 'rule' is its name of before v3.1"
             self._notes.problem("missing", self._path, "this quality rule has no 'metric'", fix=fix)
+        if self._metric == "duplicateValues" and isinstance(keys := self._arguments.get("properties"), list):
+            at = (*self._path, "arguments", "properties")
+            self._notes.compared += [(key, (*at, i)) for i, key in enumerate(keys) if isinstance(key, str)]
         if self._minor >= 1:
             self._check_others()
         self._check_operators()

@@ -33,13 +33,14 @@ _UNDER_WAY: Final = "a record that is still under way"
 class _Entry:
     """What is known of one key."""
 
-    __slots__ = ("content", "record", "rival", "time_ns", "value")
+    __slots__ = ("content", "gone", "record", "rival", "time_ns", "value")
 
     def __init__(self, time_ns: int, record: str, content: bytes, value: Any) -> None:
         self.time_ns = time_ns
         self.record = record  # id of the decision; "": the record is still under way
         self.content = content  # stands for the whole record; b"" where the rule does not ask
         self.value = value  # the last under this key, of an order
+        self.gone: tuple[_Entry | None, ...] = ()  # once it is withdrawn: what was there before it
         self.rival = ""  # while it is under way: id of a record with the same key that was decided elsewhere
 
 
@@ -69,8 +70,11 @@ class Window:
             self.forgotten += 1
 
     def take_back(self, key: bytes, entry: _Entry, before: _Entry | None) -> None:
-        """Undo a `put`, unless another has come since."""
+        """Undo a `put`, unless another has come since; that one is undone to what was before both."""
+        entry.gone = (before,)
         if self._seen.get(key) is entry:
+            while before is not None and before.gone:
+                (before,) = before.gone
             if before is None:
                 del self._seen[key]
             else:

@@ -20,6 +20,7 @@ CONFIG: Final = {"autoinstall_known_extensions": "false", "autoload_known_extens
 # What the driver raises of its own where a damaged file gives it bytes for a text.
 OUTSIDE: Final = (RuntimeError, UnicodeDecodeError)
 # Kinds of errors whose words can hold a value of the data.
+_OF_FILES: Final = ("Parquet", "No magic bytes", "decompression failure")  # in what says nothing of values
 _WITH_VALUES: Final = ("ConversionException", "InvalidInputException", "OutOfRangeException", "ConstraintException")
 
 
@@ -129,7 +130,9 @@ def said_of(why: Exception) -> str:
         raise KeyboardInterrupt from why
     if isinstance(why, OUTSIDE):
         return "a name or a value in it is no text"
-    return kind if kind in _WITH_VALUES and "Parquet" not in said else said
+    if kind in _WITH_VALUES and not any(word in said for word in _OF_FILES):
+        return f"{kind}, told without the values that stand there"
+    return said
 
 
 def parquet(paths: Sequence[Path], partitions: Mapping[str, str] | None = None) -> str:

@@ -117,13 +117,12 @@ class Admission:
             passage.contract, passage.contract_version = checker.label, checker.contract.version
         if intake.reasons:
             passage.verdict, passage.broken = Verdict.BROKEN, intake.reasons
-            if self.watching is not None and not passage.is_copy and not intake.absent:
-                self.watching.see(passage, None)
+            if not intake.absent:
+                self._see(passage, None)
             return False
         if checker is None:
             passage.value = intake.value
-            if self.watching is not None and not passage.is_copy:
-                self.watching.see(passage, intake.value)
+            self._see(passage, intake.value)
             return True
         checked = checker.check(intake.value)
         if checked.reasons and not intake.parsed:
@@ -132,13 +131,17 @@ class Admission:
         passage.value = intake.value if not checked.coerced else checked.value
         passage.coerced = checked.coerced
         passage.broken = checked.reasons
-        if self.watching is not None and not passage.is_copy:
-            self.watching.see(passage, checked.value)
+        self._see(passage, checked.value)
         if checked.reasons:
             passage.verdict = Verdict.BROKEN
             return False
         passage.verdict = Verdict.COERCED if checked.coerced else Verdict.VALID
         return True
+
+    def _see(self, passage: Passage, value: Any) -> None:
+        """What is new in a record; a copy was seen with its original, and one that is replayed when it came."""
+        if self.watching is not None and not passage.is_copy and not passage.replay_of:
+            self.watching.see(passage, value)
 
     @staticmethod
     def _compare(windows: Windows, passage: Passage, value: Any) -> bool:

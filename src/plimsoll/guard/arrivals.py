@@ -122,7 +122,11 @@ class Arrivals:
             found[SourceState.UNAVAILABLE] = gone
         if SourceState.MALFORMED in standing.states and counts:
             found[SourceState.MALFORMED] = "more of its latest records than declared break the contract"
-        elif not keeps and not gone and rule.share is None and rule.step(SourceState.MALFORMED) is not None:
+        elif (
+            not (keeps or gone or passage.replay_of)  # what is replayed waits to be mended, and nothing stands in
+            and rule.share is None
+            and rule.step(SourceState.MALFORMED) is not None
+        ):
             found[SourceState.MALFORMED] = "the record breaks the contract"
         if old:
             found[SourceState.STALE] = old

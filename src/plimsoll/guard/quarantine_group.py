@@ -24,6 +24,7 @@ from plimsoll.guard.passage import Passage
 from plimsoll.guard.quarantine_records import DECIDES, DISCARDED, REPLAYED, RUN, RUN_ENDED, Closed, Count, Run
 from plimsoll.guard.quarantine_turn import Turn
 from plimsoll.guard.quarantine_view import QuarantineView, counts_of, state_of, waiting_in
+from plimsoll.guard.windows import Windows
 from plimsoll.ledger import Draft, Entry, Ledger, Taken, View
 from plimsoll.model.decision import DecisionRecord, Reason
 
@@ -89,7 +90,16 @@ def find_group(view: View, system: str, group: str) -> Count:
     return found
 
 
-def preview(ledger: Ledger, system: str, group: str, fix: Fix, checker: Checker | None, *, samples: int) -> Preview:
+def preview(
+    ledger: Ledger,
+    system: str,
+    group: str,
+    fix: Fix,
+    checker: Checker | None,
+    *,
+    samples: int,
+    windows: Windows | None = None,
+) -> Preview:
     """How many of a group would keep the contract after a fix, and what the fix does to the first of them.
 
     Args:
@@ -99,6 +109,7 @@ def preview(ledger: Ledger, system: str, group: str, fix: Fix, checker: Checker 
         fix: what is done to each.
         checker: the contract they would be held against; None: there is none.
         samples: how many to show, at least 0.
+        windows: filled; compare each with the records before it, and with those of the group that would pass.
 
     Raises:
         InputError: nothing waits in the group.
@@ -112,7 +123,8 @@ def preview(ledger: Ledger, system: str, group: str, fix: Fix, checker: Checker 
         if kept is None:
             continue
         given, why = mended(kept, fix)
-        found = () if given is None else _check(given, checker)
+        type_ = "" if entry.header is None else entry.header.type
+        found = () if given is None else _check(given, checker, windows, type_, count.source)
         passed += given is not None and not found
         broken += bool(found)
         unpatched += given is None
@@ -131,9 +143,17 @@ def preview(ledger: Ledger, system: str, group: str, fix: Fix, checker: Checker 
     )
 
 
-def _check(given: bytes, checker: Checker | None) -> tuple[Reason, ...]:
+def _check(
+    given: bytes, checker: Checker | None, windows: Windows | None, type_: str, source: str
+) -> tuple[Reason, ...]:
     intake = take_in(given)
-    return intake.reasons if intake.reasons or checker is None else checker.check(intake.value).reasons
+    if intake.reasons or checker is None:
+        return intake.reasons
+    checked = checker.check(intake.value)
+    if checked.reasons or windows is None:
+        return checked.reasons
+    compared = windows.judge(type_, source, checked.value)
+    return compared if isinstance(compared, tuple) else ()
 
 
 def mended(kept: DecisionRecord, fix: Fix) -> tuple[bytes | None, str]:

@@ -20,10 +20,12 @@ from typing import Final
 import msgspec
 
 from plimsoll.contract import Checker
+from plimsoll.contract.terms import Use
 from plimsoll.contract.window import Claim, Marks, SourceWindow
 from plimsoll.errors import PlimsollError
 from plimsoll.ledger import Entry, Follower, Ledger, parse_id
 from plimsoll.model.decision import DecisionRecord, Disposition, Reason, Verdict
+from plimsoll.model.input_note import PRECEDENCE
 
 _LOG: Final = logging.getLogger("plimsoll.guard")
 _DECIDES: Final = frozenset({Disposition.ANSWERED, Disposition.HELD})
@@ -125,6 +127,12 @@ class Windows:
             self._follower = ledger.follow(("decision",), self._on_entry)
             self._fill(ledger, system)
 
+    def fill(self, ledger: Ledger, system: str) -> None:
+        """Fill the windows from the ledger as it is now, and follow nobody."""
+        with self._lock:
+            self._ledger, self._system = ledger, system
+            self._fill(ledger, system)
+
     def close(self) -> None:
         """Stop following. Raises StoreError where the store could not be read at the end."""
         follower, self._follower = self._follower, None
@@ -178,7 +186,7 @@ class Windows:
         window = self._window(entry.header.type, kept.source)
         checker = self._checker(kept.source)
         is_traffic = not kept.run and not kept.rehearsal and kept.verdict in _KEPT
-        if window is None or checker is None or not is_traffic or kept.input_json is None:
+        if window is None or checker is None or not is_traffic or kept.input_json is None or _stood_in(kept):
             return None
         value = msgspec.json.decode(kept.input_json)
         return window, window.marks(checker.check(value).value)
@@ -199,3 +207,11 @@ class Windows:
     def _longest_ns(self) -> int:
         rules = (c.contract.terms.window for c in (*self._inputs.values(), self._default) if c is not None)
         return int(max((rule.age_s for rule in rules if rule is not None), default=0.0) * 1e9)
+
+
+def _stood_in(kept: DecisionRecord) -> bool:
+    """Whether the target was asked with another value, so that the record itself has taken nothing."""
+    note = kept.input_note
+    if note is None or note.failed or note.use == PRECEDENCE:
+        return False
+    return bool(note.record) or note.use == Use.DEFAULT.value

@@ -69,6 +69,13 @@ def test_a_damaged_file_is_a_finding_and_the_others_are_read(tmp_path):
     assert faults(found)["mixed"] == 1
 
 
+def test_a_file_without_its_end_is_said_to_be_one(tmp_path):
+    file = write_parquet(tmp_path / "a.parquet", row(1))
+    file.write_bytes(file.read_bytes()[:-9])
+    (fault,) = check(file).faults
+    assert "No magic bytes found at end of file" in fault.said
+
+
 def test_folders_of_a_partitioned_table_are_columns_of_the_declared_type(tmp_path):
     text = CONTRACT + "  - {name: region, logicalType: integer, required: true, logicalTypeOptions: {maximum: 1}}\n"
     for region in (1, 2):

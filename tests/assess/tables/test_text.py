@@ -91,6 +91,19 @@ def test_cells_of_csv_are_what_their_column_says(tmp_path):
     assert found.rows == 6
 
 
+def test_line_ends_inside_cells_make_no_other_format_of_a_table(tmp_path):
+    rows = (b"id,amount,email,day", *(b'"C-%d",1.5,"a@b.org","2026-\n01-02"' % n for n in range(4)))
+    found = check(written(tmp_path / "c.csv", *rows))
+    assert (found.rows, faults(found), broken(found)) == (4, {}, {"day format": 4})
+
+
+def test_nothing_is_said_of_columns_where_no_row_could_be_read(tmp_path):
+    found = check(written(tmp_path / "c.csv", b"id,amount,email,day", b"C-\xe9,1.5,a@b.org,2026-01-02"))
+    assert (found.rows, found.unread, faults(found), broken(found)) == (1, 1, {"not-utf-8": 1}, {})
+    found = check(written(tmp_path / "c.jsonl", b"{" * 9))
+    assert (found.rows, found.unread, faults(found), broken(found)) == (1, 1, {"no-json": 1}, {})
+
+
 def test_a_list_in_one_document_is_a_table_too(tmp_path):
     (tmp_path / "c.json").write_text(json.dumps([GOOD, GOOD | {"amount": "x"}, 3], indent=1))
     found = check(tmp_path / "c.json")

@@ -37,10 +37,23 @@ def csv_form_of(lines: Sequence[str]) -> CsvForm | None:
         width = len(rows[0]) if rows else 0
         if width < 2 or not _are_names(rows[0]):
             continue
-        fit = sum(len(row) == width for row in rows) / len(rows)
+        fit = max(
+            sum(len(row) == width for row in each) / len(each) for each in (rows, _whole(lines, delimiter)) if each
+        )
         if fit >= _KEPT and (best is None or (fit, width) > best[:2]):
             best = (fit, width, CsvForm(delimiter=delimiter, names=rows[0]))
     return best[2] if best is not None else None
+
+
+def _whole(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Rows whose quoted cells may hold line ends; none where no line has a quote, or hardly one ends."""
+    if not any('"' in line for line in lines):
+        return []
+    try:
+        rows = list(csv.reader([line + "\n" for line in lines], delimiter=delimiter))
+    except csv.Error:
+        return []
+    return rows if len(rows) * 4 > len(lines) else []
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -140,7 +140,8 @@ def _json(file: RawFile, listener: Listener) -> Iterator[TextRow]:
 def _csv(file: RawFile, delimiter: str, record: Field, listener: Listener) -> Iterator[TextRow]:
     taken: list[tuple[int, bytes]] = []  # the lines that went into the row
     csv.field_size_limit(MAX_BYTES)
-    reader = csv.reader(_texts(file, taken, listener), delimiter=delimiter, strict=True)
+    lost: list[int] = []  # lines that are no text
+    reader = csv.reader(_texts(file, taken, lost, listener), delimiter=delimiter, strict=True)
     names: list[str] | None = None
     rows = 0
     while True:
@@ -153,7 +154,7 @@ def _csv(file: RawFile, delimiter: str, record: Field, listener: Listener) -> It
             listener.unread("csv", said, file.name, line, raw, count=max(1, len(taken)))
             continue
         if cells is None:
-            if not rows:
+            if not rows and not lost:
                 listener.hear("no-rows", "the file has no row below its line of column names", file.name, lost=False)
             return
         rows += names is not None and bool(cells)
@@ -183,7 +184,7 @@ def column_names(cells: list[str], tell: Callable[[str], None]) -> list[str]:
     return made
 
 
-def _texts(file: RawFile, taken: list[tuple[int, bytes]], listener: Listener) -> Iterator[str]:
+def _texts(file: RawFile, taken: list[tuple[int, bytes]], lost: list[int], listener: Listener) -> Iterator[str]:
     """Lines as text; one that is none is told, and left out."""
     for line in file.lines(MAX_BYTES):
         rule = "size" if line.too_long else "nul" if b"\x00" in line.raw else ""
@@ -194,6 +195,7 @@ def _texts(file: RawFile, taken: list[tuple[int, bytes]], listener: Listener) ->
             except UnicodeDecodeError:
                 rule = "utf-8"
         if rule:
+            lost[:] = [line.number]
             _refuse(rule, file.name, line.number, line.raw, listener)
         else:
             taken.append((line.number, line.raw))
