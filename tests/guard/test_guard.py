@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from plimsoll.errors import Conflict, UsageError
 from plimsoll.guard import Hold
 from plimsoll.guard.intake import MAX_BYTES, take_in
-from plimsoll.ledger import Draft, Ledger
+from plimsoll.ledger import Draft, Erased, Ledger
 from plimsoll.model.control import Action, Control
 from plimsoll.model.decision import Disposition, Fault, Result, Tier, Verdict
 
@@ -477,3 +477,13 @@ class TestControlsOfManyStreams(TestControl):
         ledger.append(Draft(kind="control", system="claims", body=b'{"action": "lower-autonomy"}'))
         self.wait_for(guard, Disposition.HELD)
         assert "cannot be read" in open_guard(echo).decide("read", GOOD).why
+
+
+def test_who_is_named_can_be_erased_though_nothing_is_classified(open_guard, ledger):
+    guard = open_guard(lambda record: record["amount"], seal=False)
+    named = guard.decide("read", {"claim_id": "c-1", "amount": 12.5}, subject="claim-1").record
+    unnamed = guard.decide("read", {"claim_id": "c-2", "amount": 12.5}).record
+    assert (ledger.get(named).sealed, ledger.get(unnamed).sealed) == (True, False)
+    ledger.erase("claim-1", by="head@example.org", reason="asked for")
+    with pytest.raises(Erased):
+        ledger.body(ledger.get(named))

@@ -78,7 +78,7 @@ def draft_of(passage: Passage, settings: GuardSettings, steps: tuple[StepRecord,
             called=passage.asked > 0,
             disposition=str(passage.disposition),
         ),
-        seal=settings.seal,
+        seal=settings.seal or passage.subject is not None,  # who is named can be erased, whatever the data are
     )
 
 
