@@ -115,7 +115,7 @@ def test_a_record_that_something_stood_in_for_takes_no_key_here_nor_after_a_rest
     stale = stale.replace("      - name: amount", "      - {name: at, logicalType: date}\n      - name: amount")
     guard = open_guard(answers, contracts=(stale.replace("primaryKey: true", "primaryKey: true, required: false"),))
     assert guard.decide("read", {"claim_id": "a", "amount": 1, "at": "2001-01-01"}, source="fax").output == 7
-    assert guard._windows.held == 0
+    assert guard._entrance.windows.held == 0
     again = Windows({"fax": guard.checker_of("fax")}, None, clock=time.time_ns)
     again.fill(ledger, "claims")
     assert again.held == 0
