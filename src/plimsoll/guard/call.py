@@ -272,25 +272,53 @@ def _run_to_its_end(target: Target, ask: Ask) -> Called:
         return _raised(why, time.perf_counter_ns())
 
 
+class _Limit:
+    """Cancels the running task when its time is up: what `asyncio.timeout` does, at a fraction of its cost."""
+
+    __slots__ = ("_before", "_cut", "_task", "timer")
+
+    def __init__(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "what is awaited is in a task"
+        self._task = task
+        self._before = task.cancelling()
+        self._cut = False
+        self.timer = asyncio.get_running_loop().call_later(seconds, self._end)
+
+    def _end(self) -> None:
+        self._cut = True
+        self._task.cancel()
+
+    def over(self, *, by_cancelling: bool = False) -> bool:
+        """Whether it was this that ended the wait. To be asked once, when the wait is over.
+
+        Args:
+            by_cancelling: it ended with a CancelledError, which then has to be this one's and nobody else's.
+        """
+        if not self._cut:
+            return False
+        left = self._task.uncancel()
+        return left <= self._before or not by_cancelling
+
+
 async def _run_async(target: Target, ask: Ask, limit_s: float | None) -> Called:
     started = time.perf_counter_ns()
-    timeout = None if limit_s is None else asyncio.timeout(limit_s)
+    limit = None if limit_s is None else _Limit(limit_s)
     try:
-        if timeout is None:
-            returned = await target.ask(ask)
-        else:
-            async with timeout:
-                returned = await target.ask(ask)
+        returned = await target.ask(ask)
     except KeyboardInterrupt:
         raise
     except BaseException as why:  # whatever a target raises is an outcome, never our end
-        if timeout is not None and timeout.expired():
+        if limit is not None and limit.over(by_cancelling=isinstance(why, asyncio.CancelledError)):
             return _late(started)
         task = asyncio.current_task()
         if isinstance(why, asyncio.CancelledError) and task is not None and task.cancelling():
             raise  # it is our caller who was cancelled
         return _raised(why, started)
-    if timeout is not None and timeout.expired():  # it did not let itself be cancelled, and came late
+    finally:
+        if limit is not None:
+            limit.timer.cancel()
+    if limit is not None and limit.over():  # it did not let itself be cancelled, and came late
         return _late(started)
     return Called(returned=returned, ns=time.perf_counter_ns() - started)
 

@@ -98,7 +98,7 @@ def _settle_garbage() -> None:
     """What was opened stays for the life of the process: the collector need not look through it again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(50_000, 20, 20)
 
 
 async def _upkeep(meter: Meter, keeper: Keeper, parent: int) -> None:
