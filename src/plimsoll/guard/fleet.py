@@ -84,7 +84,8 @@ class Fleet(Guard):
         offset: str = "",
     ) -> Answer:
         asked = (type_, given, subject, source, key, replay_of, deadline_s)
-        if not self._state.releases or path is not self._live:  # a wrapped function is of the release that lies here
+        # A wrapped function is of the release that lies here.
+        if not self._state.names_a_release or path is not self._live:
             return super()._decide(path, *asked, via=via, hold=hold, principal=principal, offset=offset)
         guard, via, hold = self._choose(subject or key or _content(given))
         started = time.perf_counter()
@@ -111,7 +112,7 @@ class Fleet(Guard):
         offset: str = "",
     ) -> Answer:
         asked = (type, input, subject, source, key, replay_of, deadline_s)
-        if not self._state.releases:
+        if not self._state.names_a_release:
             return await super()._adecide(*asked, via=via, hold=hold, sink=sink, principal=principal, offset=offset)
         guard, via, hold = self._choose(subject or key or _content(input))
         started = time.perf_counter()

@@ -38,7 +38,7 @@ class Used:
             cost: as the record says it, such as "0.00745 EUR"; "": nothing is priced.
         """
         result = passage.result
-        read, written = (0, 0) if result is None else tokens_of(result.usage)
+        read, written = (0, 0) if result is None or not result.usage else tokens_of(result.usage)
         of = release, _TYPE if passage.kind is None else passage.kind.name
         with self._lock:
             sums = self._sums.get(of)

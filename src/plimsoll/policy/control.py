@@ -35,6 +35,11 @@ class Obeyed(msgspec.Struct, frozen=True, kw_only=True):
         return said.get(type_) or said.get("", "stopped")
 
     @property
+    def names_a_release(self) -> bool:
+        """Whether there are `releases` at all; every decision asks."""
+        return bool(self.live or self.canary or self.shadow or any(self.before[-1:]))
+
+    @property
     def releases(self) -> frozenset[str]:
         """The releases that a guard keeps warm: so that going back needs no start of anything."""
         beside = (b.release for b in (self.canary, self.shadow) if b is not None)
